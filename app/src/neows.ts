@@ -1,0 +1,250 @@
+/**
+ * NeoWs “Browse” as a library: one page of NASA's near-Earth-object catalogue, cleaned of the caller's key.
+ *
+ * `GET <base>/neo/rest/v1/neo/browse?page=&size=` (https://api.nasa.gov, “Asteroids - NeoWs”), the key in the header
+ * `X-Api-Key` (https://api.data.gov/docs/developer-manual/), which no access log, proxy or referrer keeps.
+ * Limits: 1 000 requests an hour for a key; DEMO_KEY 30 an hour and 50 a day for an address.
+ */
+import type { Dispatcher } from "undici"
+import { acceptAnswer, type NearEarthObject, type PageInfo } from "./answer.ts"
+import { attempt, type Detail, MAX_ANSWER_BYTES, type Outcome } from "./attempt.ts"
+import { type Clock, systemClock } from "./clock.ts"
+import { layOut } from "./document.ts"
+import { KeyRejected, PageOutOfRange, RateLimited, UnexpectedAnswer, UpstreamUnavailable } from "./errors.ts"
+import { type RateLimit, rateLimitOf } from "./rate-limit.ts"
+import { NotCleanable, redactorOf, withoutKey } from "./redact.ts"
+import { backoffMs, isTransient, retryAfterSeconds } from "./retry.ts"
+import { printable } from "./terminal.ts"
+
+export type { CloseApproach, NearEarthObject, PageInfo } from "./answer.ts"
+export { DEMO_KEY, isApiKey } from "./api-key.ts"
+export type { Clock } from "./clock.ts"
+export * from "./errors.ts"
+export type { RateLimit } from "./rate-limit.ts"
+
+export const DEFAULT_BASE_URL = "https://api.nasa.gov"
+/** The API's own default and maximum of objects a page. */
+export const MAX_PAGE_SIZE = 20
+/** Largest page number that the API's 32-bit integer holds. */
+export const MAX_PAGE = 2_147_483_647
+
+export interface BrowseRequest {
+  /** Zero-based page, 0 to {@link MAX_PAGE}. */
+  readonly page: number
+  /** Objects a page, 1 to {@link MAX_PAGE_SIZE}. */
+  readonly size: number
+  /** 8 to 128 of `A-Z a-z 0-9 _ -`. */
+  readonly apiKey: string
+  /** Origin, perhaps with a path prefix; no user, query or fragment. */
+  readonly baseUrl: URL
+}
+
+export interface BrowseOptions {
+  /** undici dispatcher (agent, proxy agent) that carries the requests; the caller closes it. */
+  readonly dispatcher: Dispatcher
+  /** Milliseconds for one attempt, from connecting to the last byte. */
+  readonly timeoutMs: number
+  /** Further attempts after the first, ≥ 0. */
+  readonly retries: number
+  /** Longest `Retry-After` that is waited out, milliseconds. */
+  readonly maxWaitMs: number
+  /** Value of the `User-Agent` header. */
+  readonly userAgent: string
+  /** Ends everything at once; its reason is thrown. */
+  readonly signal?: AbortSignal
+  /** Time and chance. Default: the system's. */
+  readonly clock?: Clock
+  /** Told before each wait. */
+  readonly onRetry?: (retry: Retry) => void
+}
+
+/** A failed attempt that is about to be made again. */
+export interface Retry {
+  /** The attempt that failed, from 1. */
+  readonly attempt: number
+  /** Attempts that will be made at most. */
+  readonly attempts: number
+  /** What happened, for a person. */
+  readonly what: string
+  /** Milliseconds until the next one. */
+  readonly waitMs: number
+}
+
+/** A page of the catalogue. */
+export interface BrowsePage {
+  /** The answer as JSON text, two-space layout, newline at the end, free of the key and otherwise as the API sent it. */
+  readonly document: string
+  readonly page: PageInfo
+  readonly objects: readonly NearEarthObject[]
+  /** Bytes of the answer's body. */
+  readonly bytes: number
+  /** Attempts made, from 1. */
+  readonly attempts: number
+  readonly rateLimit: RateLimit
+}
+
+/** The address of a page, without the key. */
+export function browseUrl({ baseUrl, page, size }: Omit<BrowseRequest, "apiKey">): URL {
+  const url = new URL(baseUrl)
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/neo/rest/v1/neo/browse`
+  url.search = `?page=${page}&size=${size}`
+  return url
+}
+
+/**
+ * Fetches one page. Tries again after connect errors, time-outs, 408, 425, 429, 5xx, a body cut short and a 200 that
+ * is no JSON, waiting with full jitter or as long as `Retry-After` asks (up to `maxWaitMs`).
+ *
+ * @throws UnexpectedAnswer the answer is no NeoWs page, is another page, exceeds 64 MiB, or can't be cleaned of the key
+ * @throws PageOutOfRange the page is empty, or the API answers 404
+ * @throws RateLimited 429 to the last attempt, or `Retry-After` past `maxWaitMs`
+ * @throws KeyRejected 401 or 403
+ * @throws UpstreamUnavailable all else: no connection, time-outs, 5xx, other 4xx, a redirect (never followed: it would
+ *   carry the key to another origin)
+ */
+export async function browse(request: BrowseRequest, options: BrowseOptions): Promise<BrowsePage> {
+  const { clock = systemClock, retries, signal, onRetry } = options
+  const url = browseUrl(request)
+  const attempts = retries + 1
+  // Messages quote what the server said, and a server that echoes the key in its links may do so in its errors.
+  const safe = (text: string) => printable(withoutKey(text, request.apiKey))
+  for (let made = 1; ; made += 1) {
+    signal?.throwIfAborted()
+    const outcome = await attempt({ ...options, url, apiKey: request.apiKey })
+    const verdict = judge(outcome, request, clock, options.maxWaitMs)
+    if ("page" in verdict) return { ...verdict, attempts: made }
+    const { error, what, transient, retryAfter } = verdict
+    if (!transient || made === attempts) {
+      error.message = safe(error.message) + (made > 1 ? `; ${made} attempts` : "")
+      throw error
+    }
+    const waitMs = Math.max((retryAfter ?? 0) * 1000, backoffMs(made - 1, clock.random))
+    onRetry?.({ attempt: made, attempts, what: safe(what), waitMs })
+    await clock.sleep(waitMs, signal)
+  }
+}
+
+interface Failure {
+  readonly error: Error
+  readonly what: string
+  readonly transient: boolean
+  /** Seconds. */
+  readonly retryAfter?: number | undefined
+}
+
+type Verdict = Omit<BrowsePage, "attempts"> | Failure
+
+function judge(outcome: Outcome, request: BrowseRequest, clock: Clock, maxWaitMs: number): Verdict {
+  switch (outcome.kind) {
+    case "answer":
+      return read(outcome, request)
+    case "too-big":
+      return final(new UnexpectedAnswer(`the answer is larger than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`))
+    case "failure": {
+      const error = new UpstreamUnavailable(outcome.what, { cause: outcome.cause })
+      return { error, what: outcome.what, transient: outcome.transient }
+    }
+    case "refusal":
+      return refused(outcome, request, clock, maxWaitMs)
+  }
+}
+
+function read({ body, headers }: Outcome & { kind: "answer" }, { page, apiKey }: BrowseRequest): Verdict {
+  let json: string
+  let value: unknown
+  try {
+    json = new TextDecoder("utf-8", { fatal: true }).decode(body)
+    value = JSON.parse(json)
+  } catch (cause) {
+    const what = `the answer is not JSON (${body.length} bytes${contentTypeOf(headers)})`
+    return { error: new UnexpectedAnswer(what, { cause }), what, transient: true }
+  }
+  try {
+    const answer = acceptAnswer(value, page)
+    return {
+      document: layOut(json, redactorOf(apiKey), apiKey),
+      page: answer.page,
+      objects: answer.near_earth_objects,
+      bytes: body.length,
+      rateLimit: rateLimitOf(headers),
+    }
+  } catch (error) {
+    if (error instanceof NotCleanable) {
+      return final(new UnexpectedAnswer("the answer holds the API key where it can't be taken out", { cause: error }))
+    }
+    if (error instanceof RangeError) {
+      return final(new UnexpectedAnswer(`the answer is not a NeoWs page: ${error.message}`, { cause: error }))
+    }
+    return final(error as Error)
+  }
+}
+
+function refused(
+  outcome: Outcome & { kind: "refusal" },
+  request: BrowseRequest,
+  clock: Clock,
+  maxWaitMs: number,
+): Verdict {
+  const { status, headers, detail } = outcome
+  const { host } = request.baseUrl
+  const told = toldBy(detail)
+  if (status === 401 || status === 403) {
+    return final(new KeyRejected(`${host} rejects the API key (${status}${told})`))
+  }
+  if (status === 404) return final(new PageOutOfRange(request.page))
+  if (status >= 300 && status < 400) {
+    const target = targetOf(headers["location"], browseUrl(request))
+    return final(
+      new UpstreamUnavailable(`${host} redirects (${status}) to ${target}: not followed, the key would go along`),
+    )
+  }
+  const what = `${host} answers ${status}${told}`
+  if (!isTransient(status)) return final(new UpstreamUnavailable(what))
+  const retryAfter = retryAfterSeconds(one(headers["retry-after"]), one(headers["date"]), clock.now())
+  const tooLong = retryAfter !== undefined && retryAfter * 1000 > maxWaitMs
+  const when = retryAfter === undefined ? "" : comeBack(retryAfter, clock.now())
+  const beyond = tooLong ? `, longer than the ${maxWaitMs / 1000} s it may wait` : ""
+  const error =
+    status === 429
+      ? new RateLimited(
+          `the rate limit is used up (429${told})${when || "; it is counted by the hour"}${beyond}`,
+          retryAfter,
+        )
+      : new UpstreamUnavailable(`${what}${when}${beyond}`)
+  return { error, what, transient: !tooLong, retryAfter }
+}
+
+function final(error: Error): Failure {
+  return { error, what: error.message, transient: false }
+}
+
+function comeBack(seconds: number, nowMs: number): string {
+  const at = new Date(nowMs + seconds * 1000)
+  if (Number.isNaN(at.getTime())) return `; it asks to wait ${seconds} s`
+  return `; come back in ${Math.ceil(seconds)} s (${at.toISOString().slice(0, 19)}Z)`
+}
+
+/** What the error answer says, on one short line. */
+function toldBy({ code, message }: Detail): string {
+  const parts = [code, message].filter((part) => part !== undefined)
+  return parts.length === 0 ? "" : `, ${parts.join(": ").replace(/\s+/g, " ").slice(0, 200)}`
+}
+
+/** Where a redirect leads, without query, fragment and user, which may hold anything. */
+function targetOf(location: string | string[] | undefined, from: URL): string {
+  try {
+    const target = new URL(one(location) ?? "", from)
+    return location === undefined ? "an address it does not name" : target.origin + target.pathname
+  } catch {
+    return "an address that is no URL"
+  }
+}
+
+function contentTypeOf(headers: Readonly<Record<string, string | string[] | undefined>>): string {
+  const type = one(headers["content-type"])
+  return type === undefined ? "" : ` of ${type.slice(0, 60)}`
+}
+
+function one(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value
+}
