@@ -4,22 +4,34 @@ import { build, type Plugin } from "esbuild"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** Only the bare name: `undici/lib/…` goes on to the package. */
-const leanUndici: Plugin = {
-  name: "lean-undici",
-  setup: ({ onResolve }) => onResolve({ filter: /^undici$/ }, () => ({ path: here("undici-lean.cjs") })),
+/** Of undici and of Node's own modules only what the fetcher uses: see the files in `lean/`. */
+const lean: Plugin = {
+  name: "lean",
+  setup: ({ onResolve }) => {
+    // Only the bare name: `undici/lib/…` goes on to the package.
+    onResolve({ filter: /^undici$/ }, () => ({ path: here("lean/undici.cjs") }))
+    onResolve({ filter: /^node:http$/ }, () => ({ path: here("lean/http.cjs") }))
+    onResolve({ filter: /^node:http2$/ }, () => ({ path: here("lean/http2.cjs") }))
+  },
 }
 
-await build({
-  entryPoints: [here("src/get-data.ts")],
-  outfile: here("dist/get-data.cjs"),
-  bundle: true,
-  minify: true,
-  platform: "node",
-  target: "node24",
-  // CommonJS loads faster than an ES module, and Node's compile cache and snapshots take it.
-  format: "cjs",
-  plugins: [leanUndici],
-  legalComments: "none",
-  logLevel: "warning",
-})
+/** @param wholeUndici for the benchmark: what the lean one saves */
+export async function bundle(outfile = here("dist/get-data.cjs"), { wholeUndici = false } = {}): Promise<void> {
+  await build({
+    entryPoints: [here("src/get-data.ts")],
+    outfile,
+    bundle: true,
+    minify: true,
+    platform: "node",
+    target: "node24",
+    // CommonJS loads faster than an ES module, and Node's compile cache takes it.
+    format: "cjs",
+    plugins: wholeUndici ? [] : [lean],
+    // undici's own switch for a bundle without its experimental second parser, as Node bundles it.
+    define: wholeUndici ? {} : { esbuildDetection: "true" },
+    legalComments: "none",
+    logLevel: "warning",
+  })
+}
+
+if (import.meta.main) await bundle()

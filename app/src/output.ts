@@ -2,10 +2,22 @@
  * Puts the document where it belongs. A file is written beside its target, flushed and renamed into place, so that a
  * reader, or a kill at any moment, meets the old file or the new one, never a part.
  */
-import { randomBytes } from "node:crypto"
-import { constants } from "node:fs"
-import { access, type FileHandle, lstat, mkdir, open, readlink, realpath, rename, stat, unlink } from "node:fs/promises"
-import { basename, dirname, join, resolve } from "node:path"
+// Synchronous calls throughout: nothing else is under way, and the promises of node:fs load a third as much again.
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs"
+import { dirname, join, resolve } from "node:path"
 
 /** The output can't be written. */
 export class OutputUnwritable extends Error {
@@ -41,82 +53,98 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
  *
  * @throws OutputUnwritable
  */
-export async function fileOutput(path: string): Promise<Output> {
+export function fileOutput(path: string): Output {
   try {
-    const target = await whereWritten(resolve(path))
-    await mkdir(dirname(target), { recursive: true })
-    const mode = await modeOf(target, path)
-    const probe = await create(target, mode)
-    await probe.handle.close()
-    await unlink(probe.path)
-    return { label: path, write: (document, signal) => replace(target, mode, document, signal, path) }
+    const target = whereWritten(resolve(path))
+    mkdirSync(dirname(target), { recursive: true })
+    const mode = modeOf(target, path)
+    const probe = create(target, mode)
+    closeSync(probe.descriptor)
+    unlinkSync(probe.path)
+    return { label: path, write: async (document, signal) => replace(target, mode, document, signal, path) }
   } catch (error) {
     throw error instanceof OutputUnwritable ? error : unwritable(path, error as NodeJS.ErrnoException)
   }
 }
 
-async function replace(target: string, mode: number, document: string, signal: AbortSignal, label: string) {
+function replace(target: string, mode: number | undefined, document: string, signal: AbortSignal, label: string): void {
+  signal.throwIfAborted()
   let partial: string | undefined
   try {
-    signal.throwIfAborted()
-    const { handle, path } = await create(target, mode)
+    const { descriptor, path } = create(target, mode)
     partial = path
     try {
-      await handle.writeFile(document, { signal })
-      await handle.sync()
+      // The umask has narrowed it.
+      if (mode !== undefined) fchmodSync(descriptor, mode)
+      writeFileSync(descriptor, document)
+      fsyncSync(descriptor)
     } finally {
-      await handle.close()
+      closeSync(descriptor)
     }
-    await rename(path, target)
+    renameSync(path, target)
     partial = undefined
-    await flushFolder(dirname(target))
+    flushFolder(dirname(target))
   } catch (error) {
-    if (partial !== undefined) await unlink(partial).catch(() => {})
-    signal.throwIfAborted()
+    if (partial !== undefined) rmQuietly(partial)
     throw unwritable(label, error as NodeJS.ErrnoException)
   }
 }
 
 /** The rename itself reaches the disk with its folder (fsync(2)). */
-async function flushFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r")
+function flushFolder(folder: string): void {
+  let descriptor: number | undefined
   try {
-    await handle.sync()
+    descriptor = openSync(folder, "r")
+    fsyncSync(descriptor)
   } catch (error) {
-    // Some file systems know no fsync for a folder; the rename is then as durable as they make it.
-    if (!["EINVAL", "ENOTSUP", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error
+    // Some file systems know no fsync for a folder, and some folders may be written to and not read; the rename is then
+    // as durable as they make it.
+    if (!["EACCES", "EINVAL", "ENOTSUP", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error
   } finally {
-    await handle.close()
+    if (descriptor !== undefined) closeSync(descriptor)
   }
 }
 
-async function create(target: string, mode: number): Promise<{ handle: FileHandle; path: string }> {
-  const path = join(dirname(target), `.${basename(target).slice(0, 200)}.${randomBytes(6).toString("hex")}.partial`)
-  const handle = await open(path, "wx", mode)
-  return { handle, path }
-}
-
-/** A symbolic link is written through, not replaced. */
-async function whereWritten(path: string): Promise<string> {
+function rmQuietly(path: string): void {
   try {
-    return await realpath(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
-    const link = await lstat(path).catch(() => undefined)
-    return link?.isSymbolicLink() ? resolve(dirname(path), await readlink(path)) : path
+    unlinkSync(path)
+  } catch {
+    // The error that led here is the one to tell.
   }
 }
 
-/** Permissions for the new file: those of the one it replaces. */
-async function modeOf(target: string, label: string): Promise<number> {
-  const earlier = await stat(target).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined
-    throw error
-  })
-  if (earlier === undefined) return 0o666
+/** A new file in the target's folder; its name does not grow with the target's, which may be as long as names can be. */
+function create(target: string, mode = 0o666): { descriptor: number; path: string } {
+  const path = join(dirname(target), `.get-data-${process.pid}-${Date.now().toString(36)}.partial`)
+  return { descriptor: openSync(path, "wx", mode), path }
+}
+
+/** Links that the system follows for a name, at most (path_resolution(7)). */
+const MAX_LINKS = 40
+
+/** A symbolic link is written through, not replaced, though what it leads to may not be there yet. */
+function whereWritten(path: string): string {
+  let place = path
+  for (let links = 0; links <= MAX_LINKS; links += 1) {
+    try {
+      return realpathSync(place)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
+      if (!lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink()) return place
+      place = resolve(realpathSync(dirname(place)), readlinkSync(place))
+    }
+  }
+  throw new OutputUnwritable(`cannot write ${path}: its symbolic links do not end`)
+}
+
+/** Permissions of the file that is there, which the new one keeps; undefined where there is none. */
+function modeOf(target: string, label: string): number | undefined {
+  const earlier = statSync(target, { throwIfNoEntry: false })
+  if (earlier === undefined) return undefined
   if (earlier.isDirectory()) throw new OutputUnwritable(`--output ${label} is a folder; name a file in it`)
   if (!earlier.isFile()) throw new OutputUnwritable(`--output ${label} is no regular file; \`-\` writes to stdout`)
-  await access(target, constants.W_OK)
+  // Renaming would replace a read-only file too, but whoever closed it meant it.
+  closeSync(openSync(target, "r+"))
   return earlier.mode & 0o777
 }
 

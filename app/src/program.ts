@@ -43,7 +43,7 @@ export async function run({ argv, env, stdout, stderr, clock, signal }: Surround
     if (settings.apiKey === DEMO_KEY) {
       notice("using DEMO_KEY, 30 requests an hour and 50 a day; set NASA_API_KEY (free at https://api.nasa.gov)")
     }
-    const output = settings.output === "-" ? streamOutput(stdout) : await fileOutput(settings.output)
+    const output = settings.output === "-" ? streamOutput(stdout) : fileOutput(settings.output)
     const started = clock.now()
     const page = await fetchPage(settings, clock, signal, notice)
     await output.write(page.document, signal)

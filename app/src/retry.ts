@@ -35,16 +35,28 @@ export function retryAfterSeconds(
 ): number | undefined {
   if (value === undefined) return undefined
   const text = value.trim()
-  if (/^\d{1,10}$/.test(text)) return Number(text)
+  if (/^\d+$/.test(text)) return Number(text)
   const at = httpDateMs(text)
   if (at === undefined) return undefined
   return Math.max(0, (at - (httpDateMs(sentAt) ?? nowMs)) / 1000)
 }
 
-/** All three forms of RFC 9110 § 5.6.7; the oldest (asctime) has no zone and means UTC too. */
+/** IMF-fixdate, and the two obsolete forms that a recipient must accept; the last has no zone and means UTC too. */
+const HTTP_DATE = new RegExp(
+  [
+    /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d) GMT$/,
+    /^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (\d\d)-([A-Z][a-z]{2})-(\d\d) (\d\d:\d\d:\d\d) GMT$/,
+    /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d) (\d{4})$/,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+)
+
+/** RFC 9110 § 5.6.7; undefined for anything else, the 31st of February included. */
 function httpDateMs(text: string | undefined): number | undefined {
-  // Date.parse alone takes much that is no HTTP date; each of the forms starts with a day's name.
-  if (text === undefined || !/^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /.test(text)) return undefined
+  if (text === undefined || !HTTP_DATE.test(text)) return undefined
   const at = Date.parse(text.endsWith("GMT") ? text : `${text} GMT`)
-  return Number.isNaN(at) ? undefined : at
+  if (Number.isNaN(at)) return undefined
+  const day = Number(/\d{1,2}/.exec(text)?.[0])
+  return new Date(at).getUTCDate() === day ? at : undefined
 }

@@ -90,8 +90,10 @@ export function parseFlags(argv: readonly string[]): Flags {
       throw new UsageError(`${token.rawName} is no flag of get-data; ${hint}`)
     }
     const { type } = OPTIONS[token.name as keyof typeof OPTIONS]
-    if (type === "string" && token.value === undefined)
+    const isNextFlag = token.inlineValue === false && /^-./.test(token.value)
+    if (type === "string" && (token.value === undefined || isNextFlag)) {
       throw new UsageError(`${token.rawName} needs a value; see --help`)
+    }
     if (type === "boolean" && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`)
     flags[token.name] = token.value ?? true
   }

@@ -3,6 +3,8 @@ import type { CloseApproach, NearEarthObject } from "./answer.ts"
 import { type Paint, printable } from "./terminal.ts"
 
 const COLUMNS = ["name", "diameter m", "hazardous", "closest to Earth", "lunar dist.", "km/s"] as const
+/** Characters of a cell at most: the longest name of the catalogue has 33. */
+const MAX_CELL = 60
 /** Columns that hold numbers are flush right. */
 const FLUSH_RIGHT = new Set([1, 4, 5])
 
@@ -13,7 +15,7 @@ const FLUSH_RIGHT = new Set([1, 4, 5])
 export function summaryTable(objects: readonly NearEarthObject[], { bold, dim, yellow }: Paint): string {
   const rows = objects.map(cellsOf)
   const widths = COLUMNS.map((title, column) =>
-    Math.max(...[title, ...rows.map((row) => row[column] ?? "")].map(columns)),
+    rows.reduce((width, row) => Math.max(width, columns(row[column] ?? "")), columns(title)),
   )
   const line = (cells: readonly string[]) =>
     cells
@@ -33,35 +35,35 @@ function cellsOf(object: NearEarthObject): string[] {
   const hazardous = object.is_potentially_hazardous_asteroid
   return [
     object.name,
-    metres === undefined
-      ? "–"
-      : `${metresText(metres.estimated_diameter_min)}–${metresText(metres.estimated_diameter_max)}`,
-    hazardous === undefined ? "–" : hazardous ? "yes" : "no",
+    metres ? `${metresText(metres.estimated_diameter_min)}–${metresText(metres.estimated_diameter_max)}` : "–",
+    typeof hazardous !== "boolean" ? "–" : hazardous ? "yes" : "no",
     nearest?.close_approach_date ?? "–",
-    fixed(nearest?.miss_distance?.lunar, 1),
-    fixed(nearest?.relative_velocity?.kilometers_per_second, 1),
-  ].map((cell) => printable(String(cell)).slice(0, 60))
+    fixed(nearest?.miss_distance?.lunar),
+    fixed(nearest?.relative_velocity?.kilometers_per_second),
+  ].map((cell) => [...printable(String(cell))].slice(0, MAX_CELL).join(""))
 }
 
-function nearestToEarth(approaches: readonly CloseApproach[] | undefined): CloseApproach | undefined {
+function nearestToEarth(approaches: unknown): CloseApproach | undefined {
   if (!Array.isArray(approaches)) return undefined
-  let nearest: CloseApproach | undefined
-  for (const approach of approaches as readonly CloseApproach[]) {
-    if (approach?.orbiting_body !== "Earth") continue
-    if (nearest === undefined || Number(approach.miss_distance?.lunar) < Number(nearest.miss_distance?.lunar))
-      nearest = approach
-  }
-  return nearest
+  const toEarth = (approaches as (CloseApproach | null)[]).filter((approach) => approach?.orbiting_body === "Earth")
+  const distance = (approach: CloseApproach | null) =>
+    decimal(approach?.miss_distance?.lunar) ?? Number.POSITIVE_INFINITY
+  return (
+    toEarth.reduce((best, next) => (best === null || distance(next) < distance(best) ? next : best), null) ?? undefined
+  )
 }
 
 function metresText(metres: unknown): string {
-  const number = Number(metres)
-  return Number.isFinite(number) ? number.toFixed(number < 10 ? 1 : 0) : "?"
+  return typeof metres === "number" ? metres.toFixed(metres < 10 ? 1 : 0) : "?"
 }
 
-function fixed(decimal: string | undefined, digits: number): string {
-  const number = Number(decimal)
-  return decimal === undefined || !Number.isFinite(number) ? "–" : number.toFixed(digits)
+function fixed(text: string | undefined): string {
+  return decimal(text)?.toFixed(1) ?? "–"
+}
+
+/** NeoWs' decimals come as strings. */
+function decimal(text: unknown): number | undefined {
+  return typeof text === "string" && /\d/.test(text) && Number.isFinite(Number(text)) ? Number(text) : undefined
 }
 
 /** Terminal columns, near enough for names in Latin script. */

@@ -2,7 +2,7 @@
 
 /** `text` on one line, with control and direction-changing characters as `�`: a server's words can't steer the terminal. */
 export function printable(text: string): string {
-  return text.replace(/[\r\n\t]+/g, " ").replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "�")
+  return text.replace(/[\r\n\t]+/g, " ").replace(/[\p{Cc}\p{Bidi_Control}]/gu, "�")
 }
 
 export interface Paint {

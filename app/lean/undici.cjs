@@ -1,6 +1,6 @@
 /**
- * What the fetcher uses of undici, for the bundle only: undici's own index also loads fetch, WebSocket, caches, mocks and
- * more, which costs a third of the program's start. The same classes, wired as undici's index wires them.
+ * What the fetcher uses of undici, for its bundle only. undici's own index also loads fetch, WebSocket, caches, mocks and
+ * more, which costs a quarter of the program's time. The same classes, wired as undici's index wires them.
  */
 const Dispatcher = require("undici/lib/dispatcher/dispatcher.js")
 
