@@ -25,9 +25,7 @@ export class FakeClock implements Clock {
     return this.#now
   }
 
-  random(): number {
-    return this.#options.random?.() ?? 0.5
-  }
+  readonly random = (): number => this.#options.random?.() ?? 0.5
 
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()

@@ -120,6 +120,8 @@ describe("app/redact", () => {
       expect(() => redactorOf("REDACTED")("so REDACTED it is")).to.throw(NotCleanable)
       expect(() => redactorOf("XREDACTE")("XXREDACTE")).to.throw(NotCleanable)
       expect(() => redactorOf("EDACTEDR")("EDACTEDREDACTEDR")).to.throw(NotCleanable)
+      expect(() => redactorOf("REDACTED")("REDACTE%44 %41")).to.throw(NotCleanable)
+      expect(() => redactorOf("XREDACTE")("XX%52EDACTE %41")).to.throw(NotCleanable)
       expect(redactorOf("XREDACTE")("a XREDACTE b")).to.equal("a REDACTED b")
       expect(redactorOf("REDACTED")("https://x/?api_key=REDACTED&page=1")).to.equal("https://x/?page=1")
     })
