@@ -79,25 +79,6 @@ async function countsOf(junit: string): Promise<Counts> {
 }
 
 async function coverage(): Promise<void> {
-  const { all } = await execa(
-    "c8",
-    [
-      "report",
-      "--temp-directory",
-      resolve(COVERAGE, "raw"),
-      "--reports-dir",
-      COVERAGE,
-      "--reporter",
-      "text",
-      "--reporter",
-      "lcov",
-      "--all",
-      "--src",
-      "app/src",
-      "--include",
-      "app/src/**",
-    ],
-    { cwd: ROOT, all: true, reject: false, preferLocal: true },
-  )
+  const { all } = await execa("npm", ["run", "--silent", "coverage"], { cwd: ROOT, all: true, reject: false })
   process.stdout.write(`\n── coverage (lcov in reports/coverage)\n${all}\n`)
 }

@@ -111,15 +111,18 @@ export async function browse(request: BrowseRequest, options: BrowseOptions): Pr
   for (let made = 1; ; made += 1) {
     signal?.throwIfAborted()
     const outcome = await attempt({ ...options, url, apiKey: request.apiKey })
-    const verdict = judge(outcome, request, clock, options.maxWaitMs)
+    const verdict = judge(outcome, request, { nowMs: clock.now(), maxWaitMs: options.maxWaitMs, safe })
     if ("page" in verdict) return { ...verdict, attempts: made }
     const { error, what, transient, retryAfter } = verdict
     if (!transient || made === attempts) {
-      error.message = safe(error.message) + (made > 1 ? `; ${made} attempts` : "")
+      if (made > 1) error.message += `; ${made} attempts`
       throw error
     }
-    const waitMs = Math.max((retryAfter ?? 0) * 1000, backoffMs(made - 1, clock.random))
-    onRetry?.({ attempt: made, attempts, what: safe(what), waitMs })
+    const waitMs = Math.max(
+      (retryAfter ?? 0) * 1000,
+      backoffMs(made - 1, () => clock.random()),
+    )
+    onRetry?.({ attempt: made, attempts, what, waitMs })
     await clock.sleep(waitMs, signal)
   }
 }
@@ -134,75 +137,85 @@ interface Failure {
 
 type Verdict = Omit<BrowsePage, "attempts"> | Failure
 
-function judge(outcome: Outcome, request: BrowseRequest, clock: Clock, maxWaitMs: number): Verdict {
+interface Judging {
+  readonly nowMs: number
+  readonly maxWaitMs: number
+  /** The server's words, fit to be said: to be applied before they are cut short, as half a key is no key to find. */
+  readonly safe: (text: string) => string
+}
+
+function judge(outcome: Outcome, request: BrowseRequest, judging: Judging): Verdict {
   switch (outcome.kind) {
     case "answer":
-      return read(outcome, request)
+      return read(outcome, request, judging)
     case "too-big":
       return final(new UnexpectedAnswer(`the answer is larger than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`))
     case "failure": {
-      const error = new UpstreamUnavailable(outcome.what, { cause: outcome.cause })
-      return { error, what: outcome.what, transient: outcome.transient }
+      const what = judging.safe(outcome.what)
+      const error = new UpstreamUnavailable(what, { cause: causeOf(outcome.cause, judging) })
+      return { error, what, transient: outcome.transient }
     }
     case "refusal":
-      return refused(outcome, request, clock, maxWaitMs)
+      return refused(outcome, request, judging)
   }
 }
 
-function read({ body, headers }: Outcome & { kind: "answer" }, { page, apiKey }: BrowseRequest): Verdict {
+function read(
+  { body, headers }: Outcome & { kind: "answer" },
+  { page, apiKey }: BrowseRequest,
+  { safe }: Judging,
+): Verdict {
   let json: string
   let value: unknown
   try {
     json = new TextDecoder("utf-8", { fatal: true }).decode(body)
     value = JSON.parse(json)
-  } catch (cause) {
-    const what = `the answer is not JSON (${body.length} bytes${contentTypeOf(headers)})`
-    return { error: new UnexpectedAnswer(what, { cause }), what, transient: true }
+  } catch {
+    // No cause: a SyntaxError quotes the document.
+    const type = one(headers["content-type"])
+    const what = `the answer is not JSON (${body.length} bytes${type === undefined ? "" : ` of ${safe(type).slice(0, 60)}`})`
+    return { error: new UnexpectedAnswer(what), what, transient: true }
   }
   try {
     const answer = acceptAnswer(value, page)
+    const document = layOut(json, redactorOf(apiKey), apiKey)
+    const clean = JSON.parse(document) as Partial<typeof answer>
     return {
-      document: layOut(json, redactorOf(apiKey), apiKey),
+      document,
       page: answer.page,
-      objects: answer.near_earth_objects,
+      objects: clean.near_earth_objects ?? [],
       bytes: body.length,
       rateLimit: rateLimitOf(headers),
     }
   } catch (error) {
     if (error instanceof NotCleanable) {
-      return final(new UnexpectedAnswer("the answer holds the API key where it can't be taken out", { cause: error }))
+      return final(new UnexpectedAnswer("the answer holds the API key where it can't be taken out"))
     }
     if (error instanceof RangeError) {
-      return final(new UnexpectedAnswer(`the answer is not a NeoWs page: ${error.message}`, { cause: error }))
+      return final(new UnexpectedAnswer(`the answer is not a NeoWs page: ${error.message}`))
     }
     return final(error as Error)
   }
 }
 
-function refused(
-  outcome: Outcome & { kind: "refusal" },
-  request: BrowseRequest,
-  clock: Clock,
-  maxWaitMs: number,
-): Verdict {
+function refused(outcome: Outcome & { kind: "refusal" }, request: BrowseRequest, judging: Judging): Verdict {
   const { status, headers, detail } = outcome
+  const { nowMs, maxWaitMs, safe } = judging
   const { host } = request.baseUrl
-  const told = toldBy(detail)
-  if (status === 401 || status === 403) {
-    return final(new KeyRejected(`${host} rejects the API key (${status}${told})`))
-  }
+  const told = toldBy(detail, safe)
+  if (status === 401 || status === 403) return final(new KeyRejected(`${host} rejects the API key (${status}${told})`))
   if (status === 404) return final(new PageOutOfRange(request.page))
   if (status >= 300 && status < 400) {
-    const target = targetOf(headers["location"], browseUrl(request))
+    const target = safe(targetOf(headers["location"], browseUrl(request))).slice(0, 200)
     return final(
       new UpstreamUnavailable(`${host} redirects (${status}) to ${target}: not followed, the key would go along`),
     )
   }
   const what = `${host} answers ${status}${told}`
   if (!isTransient(status)) return final(new UpstreamUnavailable(what))
-  const retryAfter = retryAfterSeconds(one(headers["retry-after"]), one(headers["date"]), clock.now())
+  const retryAfter = retryAfterSeconds(one(headers["retry-after"]), one(headers["date"]), nowMs)
   const tooLong = retryAfter !== undefined && retryAfter * 1000 > maxWaitMs
-  const when = retryAfter === undefined ? "" : comeBack(retryAfter, clock.now())
+  const when = retryAfter === undefined ? "" : comeBack(retryAfter, nowMs)
   const beyond = tooLong ? `, longer than the ${maxWaitMs / 1000} s it may wait` : ""
   const error =
     status === 429
@@ -218,6 +231,15 @@ function final(error: Error): Failure {
   return { error, what: error.message, transient: false }
 }
 
+/** An error for whoever looks for causes, with its words made safe and none of its other members: undici's hold bytes. */
+function causeOf(cause: unknown, { safe }: Judging): Error {
+  const { name, message, stack = "" } = cause instanceof Error ? cause : new Error(String(cause))
+  const copy = new Error(safe(message))
+  copy.name = name
+  copy.stack = stack.split("\n").map(safe).join("\n")
+  return copy
+}
+
 function comeBack(seconds: number, nowMs: number): string {
   const at = new Date(nowMs + seconds * 1000)
   if (Number.isNaN(at.getTime())) return `; it asks to wait ${seconds} s`
@@ -225,24 +247,18 @@ function comeBack(seconds: number, nowMs: number): string {
 }
 
 /** What the error answer says, on one short line. */
-function toldBy({ code, message }: Detail): string {
+function toldBy({ code, message }: Detail, safe: (text: string) => string): string {
   const parts = [code, message].filter((part) => part !== undefined)
-  return parts.length === 0 ? "" : `, ${parts.join(": ").replace(/\s+/g, " ").slice(0, 200)}`
+  return parts.length === 0 ? "" : `, ${safe(parts.join(": ")).replace(/\s+/g, " ").slice(0, 200)}`
 }
 
 /** Where a redirect leads, without query, fragment and user, which may hold anything. */
 function targetOf(location: string | string[] | undefined, from: URL): string {
-  try {
-    const target = new URL(one(location) ?? "", from)
-    return location === undefined ? "an address it does not name" : target.origin + target.pathname
-  } catch {
-    return "an address that is no URL"
-  }
-}
-
-function contentTypeOf(headers: Readonly<Record<string, string | string[] | undefined>>): string {
-  const type = one(headers["content-type"])
-  return type === undefined ? "" : ` of ${type.slice(0, 60)}`
+  const text = one(location)
+  if (text === undefined) return "an address it does not name"
+  if (!URL.canParse(text, from.href)) return "an address that is no URL"
+  const target = new URL(text, from)
+  return target.origin === "null" ? `${target.protocol}${target.pathname}` : target.origin + target.pathname
 }
 
 function one(value: string | string[] | undefined): string | undefined {

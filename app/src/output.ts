@@ -115,7 +115,7 @@ function rmQuietly(path: string): void {
 
 /** A new file in the target's folder; its name does not grow with the target's, which may be as long as names can be. */
 function create(target: string, mode = 0o666): { descriptor: number; path: string } {
-  const path = join(dirname(target), `.get-data-${process.pid}-${Date.now().toString(36)}.partial`)
+  const path = join(dirname(target), `.get-data-${process.pid}-${Math.random().toString(36).slice(2)}.partial`)
   return { descriptor: openSync(path, "wx", mode), path }
 }
 
@@ -144,7 +144,7 @@ function modeOf(target: string, label: string): number | undefined {
   if (earlier.isDirectory()) throw new OutputUnwritable(`--output ${label} is a folder; name a file in it`)
   if (!earlier.isFile()) throw new OutputUnwritable(`--output ${label} is no regular file; \`-\` writes to stdout`)
   // Renaming would replace a read-only file too, but whoever closed it meant it.
-  closeSync(openSync(target, "r+"))
+  closeSync(openSync(target, "a"))
   return earlier.mode & 0o777
 }
 

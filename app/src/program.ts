@@ -57,7 +57,7 @@ export async function run({ argv, env, stdout, stderr, clock, signal }: Surround
     const message = error instanceof Error ? error.message : String(error)
     const prefix = code === EXIT_CODES.internal ? "defect in get-data, please report it: " : ""
     say(`${colours.red("get-data:")} ${prefix}${printable(safe(message))}`)
-    if (verbose) say(safe(causesOf(error)))
+    if (verbose) for (const line of causesOf(error).split("\n")) say(printable(safe(line)))
     return code
   }
 }

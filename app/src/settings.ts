@@ -1,5 +1,5 @@
 /** The program's configuration: read once, here, from flags and environment into one typed object. */
-import { readFileSync } from "node:fs"
+import { closeSync, openSync, readSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { DEMO_KEY, isApiKey, isLocalHost } from "./api-key.ts"
 import { DEFAULT_BASE_URL, MAX_PAGE, MAX_PAGE_SIZE } from "./neows.ts"
@@ -177,7 +177,8 @@ function wholeNumber(
 ): number {
   const number = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN
   if (!(number >= min && number <= max)) {
-    const shown = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
+    // A long one is not shown: it may be a key in the wrong place.
+    const shown = text.length > 20 ? `a text of ${text.length} characters` : JSON.stringify(text)
     throw new UsageError(`${source}: ${shown} is not a whole number from ${min} to ${max}${unit ? ` (${unit})` : ""}`)
   }
   return number
@@ -224,17 +225,27 @@ function apiKeyOf(env: Environment): string {
   return file === undefined ? DEMO_KEY : apiKeyIn(file)
 }
 
+function beginningOf(file: string): string {
+  const descriptor = openSync(file, "r")
+  try {
+    const bytes = Buffer.alloc(MAX_KEY_FILE_BYTES)
+    return bytes.toString("utf8", 0, readSync(descriptor, bytes))
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
 function apiKeyIn(file: string): string {
   // A key put here by mistake must not be shown as a file's name.
   const shown = isApiKey(file) ? "the file it names" : file
   let text: string
   try {
-    text = readFileSync(file, "utf8")
+    text = beginningOf(file)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     throw new KeyUnusable(`NASA_API_KEY_FILE: cannot read ${shown} (${code})`, { cause })
   }
-  const key = text.slice(0, MAX_KEY_FILE_BYTES).trim()
+  const key = text.trim()
   if (key === "") throw new KeyUnusable(`NASA_API_KEY_FILE: ${shown} is empty; ${KEY_RULE}`)
   if (!isApiKey(key)) throw new KeyUnusable(`NASA_API_KEY_FILE: ${shown} holds no key; ${KEY_RULE}`)
   return key

@@ -6,8 +6,6 @@ export interface FakeClockOptions {
   readonly now?: number
   /** Uniform in [0, 1); called once for each number asked for. */
   readonly random?: () => number
-  /** Called while a wait is under way, with the number of the wait from 0. */
-  readonly whileAsleep?: (nth: number) => void
 }
 
 export class FakeClock implements Clock {
@@ -30,8 +28,6 @@ export class FakeClock implements Clock {
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
     this.sleeps.push(ms)
-    this.#options.whileAsleep?.(this.sleeps.length - 1)
-    signal?.throwIfAborted()
     this.#now += ms
   }
 }

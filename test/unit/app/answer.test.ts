@@ -52,6 +52,7 @@ describe("app/answer", () => {
     "no objects": answer({ near_earth_objects: undefined }),
     "objects by id": answer({ near_earth_objects: { 2000433: OBJECT } }),
     "an object that is null": answer({ near_earth_objects: [OBJECT, null] }),
+    "an array with the members of a page": Object.assign([], answer()),
     "an object that is an array": answer({ near_earth_objects: [[]] }),
     "an object without neo_reference_id": answer({ near_earth_objects: [{ name: "a" }] }),
     "an object without a name": answer({ near_earth_objects: [{ neo_reference_id: "1" }] }),
@@ -66,6 +67,17 @@ describe("app/answer", () => {
       expect(() => acceptAnswer(value, 7)).to.throw(UnexpectedAnswer, "not a NeoWs page")
     })
   }
+
+  it("says what the answer is instead of an object", () => {
+    for (const [value, kind] of [
+      [[answer()], "an array"],
+      [null, "null"],
+      ["x", "a string"],
+      [7, "a number"],
+    ] as const) {
+      expect(() => acceptAnswer(value, 7)).to.throw(UnexpectedAnswer, `it is ${kind}, not an object`)
+    }
+  })
 
   it("says which object is not one", () => {
     expect(() => acceptAnswer(answer({ near_earth_objects: [OBJECT, OBJECT, {}] }), 7)).to.throw(
@@ -112,6 +124,12 @@ describe("app/answer", () => {
           expect(error.message).to.equal(`page ${asked} is past the last page ${total - 1}`)
           expect([error.page, error.lastPage]).to.deep.equal([asked, total - 1])
         }),
+      )
+    })
+
+    it("says so for the very first page past the end", () => {
+      expect(pastTheEnd({ number: 2034, total_pages: 2034 }, 2034).message).to.equal(
+        "page 2034 is past the last page 2033",
       )
     })
 

@@ -51,6 +51,12 @@ describe("app/api-key", () => {
       )
     })
 
+    for (const address of ["126.255.255.255", "128.0.0.1", "137.0.0.1", "12.7.0.1", "1270.0.0.1"]) {
+      it(`is false of ${address}`, () => {
+        expect(isLocalHost(address)).to.equal(false)
+      })
+    }
+
     it("is true of [::1], and of no other IPv6 address", () => {
       expect(isLocalHost("[::1]")).to.equal(true)
       fc.assert(

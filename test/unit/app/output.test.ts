@@ -71,6 +71,7 @@ describe("app/output", () => {
   })
   afterEach(() => {
     process.umask(umask)
+    for (const closed of ["closed", "letterbox"]) if (existsSync(at(closed))) chmodSync(at(closed), 0o755)
     rmSync(folder, { recursive: true, force: true })
   })
 
