@@ -15,13 +15,20 @@ const lean: Plugin = {
   },
 }
 
-/** @param wholeUndici for the benchmark: what the lean one saves */
-export async function bundle(outfile = here("dist/get-data.cjs"), { wholeUndici = false } = {}): Promise<void> {
+/**
+ * @param wholeUndici for the benchmark: what the lean one saves
+ * @param sourcemap for the tests: coverage of the sources that the bundle was made from
+ */
+export async function bundle(
+  outfile = here("dist/get-data.cjs"),
+  { wholeUndici = false, sourcemap = false } = {},
+): Promise<void> {
   await build({
     entryPoints: [here("src/get-data.ts")],
     outfile,
     bundle: true,
     minify: true,
+    sourcemap,
     platform: "node",
     target: "node24",
     // CommonJS loads faster than an ES module, and Node's compile cache takes it.

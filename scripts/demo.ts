@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: the main job with no key and no network: starts the stand-in NeoWs, builds the bundle that the image
- * carries, runs it against the stand-in, and prints the file it wrote. Flags of get-data may follow (`-- --page 3`).
+ * carries, runs it against the stand-in, and prints the file it wrote.
  */
 import { readFile } from "node:fs/promises"
 import { resolve } from "node:path"
@@ -11,6 +11,13 @@ import { freshKey } from "../test/standin/test-key.ts"
 const ROOT = resolve(import.meta.dirname, "..")
 const OUTPUT = "output/response.json"
 const tell = (line: string) => process.stderr.write(`demo: ${line}\n`)
+
+if (process.argv.length > 2) {
+  tell("it takes no flags; `npm run neows` starts the stand-in, and `npx get-data --base-url …` asks it")
+  process.exit(64)
+}
+// `npm run demo | head` is no failure.
+process.stdout.on("error", () => {})
 
 const build = await execa("npm", ["run", "--silent", "build", "-w", "app"], {
   cwd: ROOT,
@@ -24,7 +31,7 @@ tell(`stand-in NeoWs at ${standin.url}: a synthetic catalogue, nothing of NASA's
 try {
   const { exitCode, failed } = await execa(
     process.execPath,
-    ["app/dist/get-data.cjs", ...process.argv.slice(2), "--base-url", standin.url, "--output", OUTPUT],
+    ["app/dist/get-data.cjs", "--base-url", standin.url, "--output", OUTPUT],
     // Nothing of the caller's own settings reaches it; the key is made up for this run.
     {
       cwd: ROOT,

@@ -73,7 +73,7 @@ export function acceptAnswer(value: unknown, asked: number): BrowseAnswer {
   if (objects.length === 0) {
     const total = page["total_pages"]
     const last = typeof total === "number" && total > 0 && total <= asked ? total - 1 : undefined
-    throw new PageOutOfRange(asked, last)
+    throw new PageOutOfRange(asked, last, "empty: the API lists no objects on it")
   }
   return value as unknown as BrowseAnswer
 }

@@ -10,6 +10,11 @@ export function isApiKey(key: string): boolean {
   return API_KEY.test(key)
 }
 
+/** Whether the key may go to `baseUrl`: over TLS, to this machine or its containers, or if it is the public one. */
+export function mayCarry(baseUrl: URL, key: string): boolean {
+  return baseUrl.protocol === "https:" || isLocalHost(baseUrl.hostname) || key === DEMO_KEY
+}
+
 /**
  * Whether plain `http://` to this host stays on the machine or inside a private network of containers:
  * a loopback address (RFC 1122 § 3.2.1.3, RFC 4291 § 2.5.3), or a host name of a single label (a container's name).

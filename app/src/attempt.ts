@@ -40,7 +40,7 @@ export async function attempt({ url, apiKey, timeoutMs, dispatcher, userAgent, s
   if (signal?.aborted) interrupt()
   const timer = setTimeout(() => stop.abort(timedOut), timeoutMs)
   try {
-    const { statusCode, headers, body } = await dispatcher.request({
+    const request = dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method: "GET",
@@ -52,8 +52,13 @@ export async function attempt({ url, apiKey, timeoutMs, dispatcher, userAgent, s
       },
       signal: stop.signal,
     })
+    request.catch(() => {})
+    // undici looks at the signal once it is connected, and a connection can take its time (a proxy that stays silent).
+    const { statusCode, headers, body } = await Promise.race([request, whenAborted(stop.signal)])
     if (statusCode !== 200) {
-      return { kind: "refusal", status: statusCode, headers, detail: await detailOf(body) }
+      const detail = await detailOf(body)
+      signal?.throwIfAborted()
+      return { kind: "refusal", status: statusCode, headers, detail }
     }
     const bytes = await readUpTo(MAX_ANSWER_BYTES, body, headers)
     return bytes === undefined ? { kind: "too-big" } : { kind: "answer", body: bytes, headers }
@@ -65,6 +70,16 @@ export async function attempt({ url, apiKey, timeoutMs, dispatcher, userAgent, s
     clearTimeout(timer)
     signal?.removeEventListener("abort", interrupt)
   }
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+  })
+  // Whoever races with it may have won long before.
+  aborted.catch(() => {})
+  return aborted
 }
 
 type Body = Dispatcher.ResponseData["body"]
@@ -118,6 +133,14 @@ function failureOf(error: unknown, { host }: URL): Outcome {
   if (/^(?:CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(?:GET_ISSUER|VERIFY)|ERR_TLS_CERT)/.test(code)) {
     const what = `the certificate of ${host} is not trusted (${code}); a private authority goes in NODE_EXTRA_CA_CERTS`
     return { kind: "failure", what, transient: false, cause: error }
+  }
+  const refusal = Number(/Proxy response \((\d+)\)/.exec(message)?.[1])
+  if (refusal >= 100) {
+    const what = `the proxy refuses the way to ${host} (${refusal})${refusal === 407 ? ": it wants a user and password" : ""}`
+    return { kind: "failure", what, transient: refusal >= 500, cause: error }
+  }
+  if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
+    return { kind: "failure", what: `${host} does not speak TLS as it should (${code})`, transient: true, cause: error }
   }
   const what = FAILURES[code]?.(host) ?? `the connection to ${host} failed: ${message || code}`
   return { kind: "failure", what, transient: true, cause: error }

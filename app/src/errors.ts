@@ -18,12 +18,12 @@ export class PageOutOfRange extends NeoWsError {
   /** Zero-based last page, where the API told it. */
   readonly lastPage: number | undefined
 
-  constructor(page: number, lastPage?: number) {
-    super(
-      lastPage === undefined
-        ? `page ${page} is past the end: the API has no such page (is the base URL right?)`
-        : `page ${page} is past the last page ${lastPage}`,
-    )
+  constructor(
+    page: number,
+    lastPage?: number,
+    otherwise = "past the end: the API has no such page (is the base URL right?)",
+  ) {
+    super(`page ${page} is ${lastPage === undefined ? otherwise : `past the last page ${lastPage}`}`)
     this.page = page
     this.lastPage = lastPage
   }

@@ -3,9 +3,8 @@ import { systemClock } from "./clock.ts"
 import { Interrupted, run } from "./program.ts"
 
 const stop = new AbortController()
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => stop.abort(new Interrupted(signal)))
-}
+const signals = ["SIGINT", "SIGTERM"] as const
+for (const signal of signals) process.on(signal, () => stop.abort(new Interrupted(signal)))
 // A reader that went away is reported by the write that met it, not by an event nobody waits for.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 
@@ -16,6 +15,9 @@ run({
   stderr: process.stderr,
   clock: systemClock,
   signal: stop.signal,
-}).then((code) => {
-  process.exitCode = code
-})
+  letSignalsEndIt: async () => {
+    // One that came meanwhile is heard first.
+    await new Promise((next) => setImmediate(next))
+    for (const signal of signals) process.removeAllListeners(signal)
+  },
+}).then((code) => process.exit(code))

@@ -7,6 +7,7 @@
  */
 import type { Dispatcher } from "undici"
 import { acceptAnswer, type NearEarthObject, type PageInfo } from "./answer.ts"
+import { isApiKey, mayCarry } from "./api-key.ts"
 import { attempt, type Detail, MAX_ANSWER_BYTES, type Outcome } from "./attempt.ts"
 import { type Clock, systemClock } from "./clock.ts"
 import { layOut } from "./document.ts"
@@ -25,6 +26,8 @@ export type { RateLimit } from "./rate-limit.ts"
 export const DEFAULT_BASE_URL = "https://api.nasa.gov"
 /** The API's own default and maximum of objects a page. */
 export const MAX_PAGE_SIZE = 20
+/** Values of an answer, at most; the largest page seen has some 20 000. What is read takes memory by their number. */
+const MAX_VALUES = 1_000_000
 /** Largest page number that the API's 32-bit integer holds. */
 export const MAX_PAGE = 2_147_483_647
 
@@ -95,6 +98,8 @@ export function browseUrl({ baseUrl, page, size }: Omit<BrowseRequest, "apiKey">
  * Fetches one page. Tries again after connect errors, time-outs, 408, 425, 429, 5xx, a body cut short and a 200 that
  * is no JSON, waiting with full jitter or as long as `Retry-After` asks (up to `maxWaitMs`).
  *
+ * @throws RangeError a page or size out of range
+ * @throws TypeError a key that can be none, or one that plain `http:` would carry in the clear
  * @throws UnexpectedAnswer the answer is no NeoWs page, is another page, exceeds 64 MiB, or can't be cleaned of the key
  * @throws PageOutOfRange the page is empty, or the API answers 404
  * @throws RateLimited 429 to the last attempt, or `Retry-After` past `maxWaitMs`
@@ -104,6 +109,7 @@ export function browseUrl({ baseUrl, page, size }: Omit<BrowseRequest, "apiKey">
  */
 export async function browse(request: BrowseRequest, options: BrowseOptions): Promise<BrowsePage> {
   const { clock = systemClock, retries, signal, onRetry } = options
+  assertUsable(request)
   const url = browseUrl(request)
   const attempts = retries + 1
   // Messages quote what the server said, and a server that echoes the key in its links may do so in its errors.
@@ -125,6 +131,22 @@ export async function browse(request: BrowseRequest, options: BrowseOptions): Pr
     onRetry?.({ attempt: made, attempts, what, waitMs })
     await clock.sleep(waitMs, signal)
   }
+}
+
+function assertUsable({ page, size, apiKey, baseUrl }: BrowseRequest): void {
+  if (!(Number.isInteger(page) && page >= 0 && page <= MAX_PAGE)) throw new RangeError(`page: 0 to ${MAX_PAGE}`)
+  if (!(Number.isInteger(size) && size >= 1 && size <= MAX_PAGE_SIZE))
+    throw new RangeError(`size: 1 to ${MAX_PAGE_SIZE}`)
+  if (!isApiKey(apiKey)) throw new TypeError("apiKey: 8 to 128 of A-Z a-z 0-9 _ -")
+  if (!mayCarry(baseUrl, apiKey))
+    throw new TypeError(`baseUrl: http://${baseUrl.host} would carry the key in the clear`)
+}
+
+/** Values, near enough: each but the first in its array or object follows one of these bytes. */
+function valuesIn(body: Buffer): number {
+  let values = 0
+  for (const byte of body) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) values += 1
+  return values
 }
 
 interface Failure {
@@ -167,6 +189,9 @@ function read(
 ): Verdict {
   let json: string
   let value: unknown
+  if (valuesIn(body) > MAX_VALUES) {
+    return final(new UnexpectedAnswer(`the answer is not a NeoWs page: it holds more than ${MAX_VALUES} values`))
+  }
   try {
     json = new TextDecoder("utf-8", { fatal: true }).decode(body)
     value = JSON.parse(json)
@@ -182,7 +207,7 @@ function read(
     const clean = JSON.parse(document) as Partial<typeof answer>
     return {
       document,
-      page: answer.page,
+      page: pageInfoOf(clean.page, page),
       objects: clean.near_earth_objects ?? [],
       bytes: body.length,
       rateLimit: rateLimitOf(headers),
@@ -198,6 +223,13 @@ function read(
   }
 }
 
+/** The figures of `page` that are figures; whatever else stands there is not passed on. */
+function pageInfoOf(page: Partial<PageInfo> | undefined, number: number): PageInfo {
+  const told = ["size", "total_elements", "total_pages"] as const
+  const figures = told.filter((name) => Number.isSafeInteger(page?.[name]) && (page?.[name] ?? -1) >= 0)
+  return { number, ...Object.fromEntries(figures.map((name) => [name, page?.[name]])) }
+}
+
 function refused(outcome: Outcome & { kind: "refusal" }, request: BrowseRequest, judging: Judging): Verdict {
   const { status, headers, detail } = outcome
   const { nowMs, maxWaitMs, safe } = judging
@@ -205,8 +237,9 @@ function refused(outcome: Outcome & { kind: "refusal" }, request: BrowseRequest,
   const told = toldBy(detail, safe)
   if (status === 401 || status === 403) return final(new KeyRejected(`${host} rejects the API key (${status}${told})`))
   if (status === 404) return final(new PageOutOfRange(request.page))
-  if (status >= 300 && status < 400) {
-    const target = safe(targetOf(headers["location"], browseUrl(request))).slice(0, 200)
+  const location = one(headers["location"])
+  if (status >= 300 && status < 400 && location !== undefined) {
+    const target = targetOf(safe(location), browseUrl(request)).slice(0, 200)
     return final(
       new UpstreamUnavailable(`${host} redirects (${status}) to ${target}: not followed, the key would go along`),
     )
@@ -242,7 +275,7 @@ function causeOf(cause: unknown, { safe }: Judging): Error {
 
 function comeBack(seconds: number, nowMs: number): string {
   const at = new Date(nowMs + seconds * 1000)
-  if (Number.isNaN(at.getTime())) return `; it asks to wait ${seconds} s`
+  if (Number.isNaN(at.getTime())) return "; it asks to wait for ages"
   return `; come back in ${Math.ceil(seconds)} s (${at.toISOString().slice(0, 19)}Z)`
 }
 
@@ -253,11 +286,9 @@ function toldBy({ code, message }: Detail, safe: (text: string) => string): stri
 }
 
 /** Where a redirect leads, without query, fragment and user, which may hold anything. */
-function targetOf(location: string | string[] | undefined, from: URL): string {
-  const text = one(location)
-  if (text === undefined) return "an address it does not name"
-  if (!URL.canParse(text, from.href)) return "an address that is no URL"
-  const target = new URL(text, from)
+function targetOf(location: string, from: URL): string {
+  if (!URL.canParse(location, from.href)) return "an address that is no URL"
+  const target = new URL(location, from)
   return target.origin === "null" ? `${target.protocol}${target.pathname}` : target.origin + target.pathname
 }
 

@@ -38,8 +38,9 @@ export interface Output {
 export function streamOutput(stream: NodeJS.WritableStream): Output {
   return {
     label: "stdout",
-    write: (document) =>
+    write: (document, signal) =>
       new Promise((done, fail) => {
+        signal.throwIfAborted()
         const failed = (error: NodeJS.ErrnoException) => fail(unwritable("stdout", error))
         stream.once("error", failed)
         stream.write(document, (error) => (error ? failed(error) : done()))
@@ -55,9 +56,9 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
  */
 export function fileOutput(path: string): Output {
   try {
+    const mode = modeOf(path)
     const target = whereWritten(resolve(path))
     mkdirSync(dirname(target), { recursive: true })
-    const mode = modeOf(target, path)
     const probe = create(target, mode)
     closeSync(probe.descriptor)
     unlinkSync(probe.path)
@@ -138,13 +139,13 @@ function whereWritten(path: string): string {
 }
 
 /** Permissions of the file that is there, which the new one keeps; undefined where there is none. */
-function modeOf(target: string, label: string): number | undefined {
-  const earlier = statSync(target, { throwIfNoEntry: false })
+function modeOf(path: string): number | undefined {
+  const earlier = statSync(path, { throwIfNoEntry: false })
   if (earlier === undefined) return undefined
-  if (earlier.isDirectory()) throw new OutputUnwritable(`--output ${label} is a folder; name a file in it`)
-  if (!earlier.isFile()) throw new OutputUnwritable(`--output ${label} is no regular file; \`-\` writes to stdout`)
+  if (earlier.isDirectory()) throw new OutputUnwritable(`--output ${path} is a folder; name a file in it`)
+  if (!earlier.isFile()) throw new OutputUnwritable(`--output ${path} is no regular file; \`-\` writes to stdout`)
   // Renaming would replace a read-only file too, but whoever closed it meant it.
-  closeSync(openSync(target, "a"))
+  closeSync(openSync(path, "a"))
   return earlier.mode & 0o777
 }
 
@@ -158,8 +159,8 @@ const REASONS: Readonly<Record<string, () => string>> = {
   EACCES: () => `no permission for user ${process.getuid?.()}; ${permissionHint()}`,
   EPERM: () => `not permitted for user ${process.getuid?.()}; ${permissionHint()}`,
   EROFS: () => "the file system is read-only; mount a writable folder there, or use --output - for stdout",
-  ENOSPC: () => "no space left on the disk; the earlier file is untouched",
-  EDQUOT: () => "the disk quota is used up; the earlier file is untouched",
+  ENOSPC: () => "no space left on the disk",
+  EDQUOT: () => "the disk quota is used up",
   ENOTDIR: () => "a part of its path is a file, not a folder",
   EEXIST: () => "a part of its path is a file, not a folder",
   ENAMETOOLONG: () => "its name is too long",

@@ -22,10 +22,20 @@ export interface Surroundings {
   readonly clock: Clock
   /** Aborts with {@link Interrupted} when the process is told to stop. */
   readonly signal: AbortSignal
+  /** From here on signals do what they do by default: a write to a pipe that nobody reads can't be aborted. */
+  readonly letSignalsEndIt: () => Promise<void>
 }
 
 /** Runs the program to its exit code; never throws. */
-export async function run({ argv, env, stdout, stderr, clock, signal }: Surroundings): Promise<number> {
+export async function run({
+  argv,
+  env,
+  stdout,
+  stderr,
+  clock,
+  signal,
+  letSignalsEndIt,
+}: Surroundings): Promise<number> {
   const colours = paint(stderr.isTTY === true && !env["NO_COLOR"])
   const say = (line: string) => void stderr.write(`${line}\n`)
   // Until the settings stand, what the environment holds is what must not be said.
@@ -46,8 +56,9 @@ export async function run({ argv, env, stdout, stderr, clock, signal }: Surround
     const output = settings.output === "-" ? streamOutput(stdout) : fileOutput(settings.output)
     const started = clock.now()
     const page = await fetchPage(settings, clock, signal, notice)
+    if (settings.output === "-") await letSignalsEndIt()
     await output.write(page.document, signal)
-    if (!settings.quiet) say(reportOf(page, settings, output, (clock.now() - started) / 1000))
+    if (!settings.quiet) say(safe(reportOf(page, settings, output, (clock.now() - started) / 1000)))
     if (isNearlyUsedUp(page.rateLimit))
       notice(`less than a tenth of the rate limit is left: ${rateText(page.rateLimit)}`)
     if (settings.summary) stderr.write(safe(summaryTable(page.objects, colours)))
@@ -80,7 +91,8 @@ async function fetchPage(
         notice(`attempt ${attempt} of ${attempts}: ${what}; again in ${(waitMs / 1000).toFixed(1)} s`),
     })
   } finally {
-    await dispatcher.destroy()
+    // Not waited for: a connection still being made would hold it up.
+    dispatcher.destroy().catch(() => {})
   }
 }
 

@@ -1,7 +1,7 @@
 /** The program's configuration: read once, here, from flags and environment into one typed object. */
 import { closeSync, openSync, readSync } from "node:fs"
 import { parseArgs } from "node:util"
-import { DEMO_KEY, isApiKey, isLocalHost } from "./api-key.ts"
+import { DEMO_KEY, isApiKey, mayCarry } from "./api-key.ts"
 import { DEFAULT_BASE_URL, MAX_PAGE, MAX_PAGE_SIZE } from "./neows.ts"
 
 /** A flag or variable that can't be used. */
@@ -130,6 +130,7 @@ export function settingsOf(flags: Flags, env: Environment): Settings {
   }
   const [outputSource, output = DEFAULT_OUTPUT] = given("--output", flags.output, "NEOWS_OUTPUT", env)
   if (output === "") throw new UsageError(`${outputSource}: an empty file name; name a file, or - for stdout`)
+  if (output.endsWith("/")) throw new UsageError(`${outputSource}: names a folder; name a file in it`)
   if (output.includes("\0")) throw new UsageError(`${outputSource}: the file name holds a NUL character`)
   const numbers = {
     page: number("page"),
@@ -140,9 +141,9 @@ export function settingsOf(flags: Flags, env: Environment): Settings {
   }
   const [baseSource, baseText = DEFAULT_BASE_URL] = given("--base-url", flags["base-url"], "NEOWS_BASE_URL", env)
   const baseUrl = baseUrlOf(baseSource, baseText)
-  const httpsProxy = proxyOf(env)
+  const httpsProxy = baseUrl.protocol === "https:" ? proxyOf(env) : undefined
   const apiKey = apiKeyOf(env)
-  if (baseUrl.protocol === "http:" && !isLocalHost(baseUrl.hostname) && apiKey !== DEMO_KEY) {
+  if (!mayCarry(baseUrl, apiKey)) {
     throw new UsageError(
       `${baseSource}: http://${baseUrl.host} would carry the key in the clear; use https:// ` +
         "(http:// only to loopback or a host name without dots, or with DEMO_KEY)",
@@ -199,11 +200,12 @@ function proxyOf(env: Environment): URL | undefined {
   for (const variable of ["HTTPS_PROXY", "https_proxy"]) {
     const text = set(env, variable)
     if (text === undefined) continue
+    const url = text.includes("://") ? text : `http://${text}`
     // Neither here nor later is the value shown: it may hold a password.
-    if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
       throw new UsageError(`${variable}: not an http:// or https:// URL of a proxy`)
     }
-    return new URL(text)
+    return new URL(url)
   }
   return undefined
 }

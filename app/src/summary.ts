@@ -34,13 +34,13 @@ function cellsOf(object: NearEarthObject): string[] {
   const nearest = nearestToEarth(object.close_approach_data)
   const hazardous = object.is_potentially_hazardous_asteroid
   return [
-    object.name,
+    textOf(object.name),
     metres ? `${metresText(metres.estimated_diameter_min)}–${metresText(metres.estimated_diameter_max)}` : "–",
     typeof hazardous !== "boolean" ? "–" : hazardous ? "yes" : "no",
-    nearest?.close_approach_date ?? "–",
+    textOf(nearest?.close_approach_date),
     fixed(nearest?.miss_distance?.lunar),
     fixed(nearest?.relative_velocity?.kilometers_per_second),
-  ].map((cell) => [...printable(String(cell))].slice(0, MAX_CELL).join(""))
+  ].map((cell) => [...printable(cell)].slice(0, MAX_CELL).join(""))
 }
 
 function nearestToEarth(approaches: unknown): CloseApproach | undefined {
@@ -51,6 +51,10 @@ function nearestToEarth(approaches: unknown): CloseApproach | undefined {
   return (
     toEarth.reduce((best, next) => (best === null || distance(next) < distance(best) ? next : best), null) ?? undefined
   )
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "–"
 }
 
 function metresText(metres: unknown): string {

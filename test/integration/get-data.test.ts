@@ -299,7 +299,12 @@ describe("get-data as a process", () => {
         { NEOWS_BASE_URL: "https://x/?a=1" },
         /NEOWS_BASE_URL: .*no user, password, query/,
       ],
-      ["a proxy that is no URL", [], { HTTPS_PROXY: "proxy:3128:x" }, /HTTPS_PROXY: not an http/],
+      [
+        "a proxy that is no URL",
+        ["--base-url", "https://x"],
+        { HTTPS_PROXY: "proxy:3128:x" },
+        /HTTPS_PROXY: not an http/,
+      ],
       [
         "http to a host with dots",
         ["--base-url", "http://api.nasa.gov"],
@@ -435,6 +440,39 @@ describe("get-data as a process", () => {
     }
   })
 
+  it("143 on SIGTERM while the body of an error is still on its way", async () => {
+    const slow = await hostileServer("HTTP/1.1 400 Bad\r\nContent-Length: 1000\r\n\r\nsome", { keepOpen: true })
+    try {
+      const run = fetchFrom(slow.url, "--timeout", "50")
+      await slow.answered
+      run.kill("SIGTERM")
+      expect((await run).exitCode).to.equal(143)
+    } finally {
+      await slow.close()
+    }
+  })
+
+  it("ends by the signal itself while it writes to a pipe that nobody reads", async () => {
+    // A document larger than a pipe holds, and a reader that only holds the other end open.
+    const script =
+      'mkfifo pipe; sleep 30 < pipe & reader=$!; "$0" "$@" --output - > pipe & echo $!; wait $!; code=$?; kill $reader; exit $code'
+    const run = execa("bash", ["-c", script, process.execPath, BUNDLE, "--base-url", standin.url, "--page", "0"], {
+      cwd: place.folder,
+      reject: false,
+      extendEnv: false,
+      env: { NASA_API_KEY: key, PATH: process.env["PATH"] },
+    })
+    const before = standin.requests.length
+    const [line] = (await once(run.stdout, "data")) as [Buffer]
+    while (standin.requests.length === before) await new Promise((next) => setImmediate(next))
+    // Until it is over the program is either fetching, where the signal aborts, or writing, where it kills.
+    const program = Number(line.toString())
+    const started = performance.now()
+    process.kill(program, "SIGTERM")
+    expect((await run).exitCode).to.equal(143)
+    expect(performance.now() - started).to.be.below(5000)
+  })
+
   describe("the key", () => {
     it("is nowhere in a document that carries it in names, fragments, texts and encodings", async () => {
       const { exitCode, stderr } = await faulty("echo")
@@ -444,6 +482,23 @@ describe("get-data as a process", () => {
       expect(decodeURIComponent(text.replaceAll(/%(?![0-9a-f]{2})/gi, "%25"))).not.to.contain(key)
       expect(JSON.stringify(JSON.parse(text))).not.to.contain(key)
       for (const survivor of ["12345678901234567890", "1e400", "\\/", "\\u00e9"]) expect(text).to.contain(survivor)
+    })
+
+    it("is in no line of the report, and no figure of it is made up, whatever stands in page", async () => {
+      for (const total of [JSON.stringify(key), "null", "-3.5", '{"toString":1}']) {
+        const { near_earth_objects: objects } = JSON.parse((await fetchFrom(standin.url, "--output", "-")).stdout)
+        const body = `{"page":{"number":1755,"total_pages":${total}},"near_earth_objects":${JSON.stringify(objects)}}`
+        const odd = await startStandin({ answer: { body: Buffer.from(body) } })
+        try {
+          const { exitCode, stderr } = await fetchFrom(odd.url)
+          expect(exitCode, stderr).to.equal(0)
+          expect(stderr)
+            .to.match(/^page 1755, 20 objects, /)
+            .and.not.to.contain(key)
+        } finally {
+          await odd.close()
+        }
+      }
     })
 
     it("is not shown by --verbose, which adds the causes", async () => {
@@ -477,17 +532,25 @@ async function arrivalAt(standin: Standin): Promise<void> {
 }
 
 /** A server that sends the same bytes to everybody. */
-async function hostileServer(bytes: string): Promise<{ url: string; close: () => Promise<void> }> {
+async function hostileServer(
+  bytes: string,
+  { keepOpen = false } = {},
+): Promise<{ url: string; answered: Promise<void>; close: () => Promise<void> }> {
   const sockets = new Set<Socket>()
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
   const server: Server = createServer((socket) => {
     sockets.add(socket)
     socket.on("error", () => {})
-    socket.once("data", () => socket.end(bytes))
+    socket.once("data", () => {
+      if (keepOpen) socket.write(bytes, () => answer())
+      else socket.end(bytes, () => answer())
+    })
   })
   await once(server.listen(0, "127.0.0.1"), "listening")
   const { port } = server.address() as { port: number }
   return {
     url: `http://127.0.0.1:${port}`,
+    answered,
     close: async () => {
       for (const socket of sockets) socket.destroy()
       server.close()

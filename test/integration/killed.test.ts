@@ -56,16 +56,22 @@ describe("killed at any moment", () => {
       const page = (number: number) =>
         place.start(["--base-url", standin.url, "--page", `${number}`, "--quiet"], { NASA_API_KEY: freshKey() })
       expect((await page(0)).exitCode).to.equal(0)
+      const started = performance.now()
+      expect((await page(0)).exitCode).to.equal(0)
+      const whole = performance.now() - started
       let current = 0
+      let replaced = 0
       for (let kill = 1; kill <= 40; kill += 1) {
         const run = page(kill)
-        await sleep(randomInt(30, 110))
+        await sleep(randomInt(Math.ceil(whole / 4), Math.ceil(whole * 1.3)))
         run.kill("SIGKILL")
         await run
         const { number } = JSON.parse(await place.read()).page
         expect([current, kill]).to.include(number)
+        if (number === kill) replaced += 1
         current = number
       }
+      expect(replaced, "kills after the new file stood").to.be.within(1, 39)
     } finally {
       await standin.close()
     }

@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
 import { createServer as createHttpServer, request as httpRequest, type Server } from "node:http"
 import { createServer as createHttpsServer } from "node:https"
-import { type AddressInfo, connect } from "node:net"
+import { type AddressInfo, connect, createServer as createTcpServer } from "node:net"
 import { join } from "node:path"
 import { expect } from "chai"
 import { generate } from "selfsigned"
@@ -105,6 +105,45 @@ describe("get-data over TLS and proxies", () => {
   it("never takes plain http, where the key would be readable, through a proxy", async () => {
     const { exitCode } = await run(standin.url, { HTTPS_PROXY: proxyUrl, HTTP_PROXY: proxyUrl, http_proxy: proxyUrl })
     expect([exitCode, asked]).to.deep.equal([0, []])
+  })
+
+  describe("while a connection is being made", () => {
+    let silent: Server
+    before(async () => {
+      // Accepts, and says nothing: no TLS, no answer to CONNECT.
+      silent = createTcpServer((socket) => void socket.on("error", () => {})) as unknown as Server
+      await once(silent.listen(0, "127.0.0.1"), "listening")
+    })
+    after(() => {
+      silent.close()
+    })
+    const silentPort = () => (silent.address() as AddressInfo).port
+    const ways = {
+      "a proxy that stays silent": () =>
+        ["https://api.example", { HTTPS_PROXY: `http://127.0.0.1:${silentPort()}` }] as const,
+      "a server that never answers TLS": () => [`https://127.0.0.1:${silentPort()}`, {}] as const,
+    }
+    for (const [what, way] of Object.entries(ways)) {
+      it(`--timeout bounds the attempt with ${what} (69)`, async () => {
+        const [base, env] = way()
+        const run = place.start(["--base-url", base, "--retries", "0", "--timeout", "1"], { NASA_API_KEY: key, ...env })
+        const { exitCode, stderr, durationMs } = await run
+        expect(exitCode, stderr).to.equal(69)
+        expect(stderr).to.contain("within 1 s")
+        expect(durationMs).to.be.below(5000)
+      })
+
+      it(`a signal ends it at once with ${what} (143)`, async () => {
+        const [base, env] = way()
+        const arrived = once(silent, "connection")
+        const run = place.start(["--base-url", base, "--timeout", "60"], { NASA_API_KEY: key, ...env })
+        await arrived
+        run.kill("SIGTERM")
+        const { exitCode, durationMs } = await run
+        expect(exitCode).to.equal(143)
+        expect(durationMs).to.be.below(5000)
+      })
+    }
   })
 
   it("says that the proxy refuses (69), without its password", async () => {

@@ -3,19 +3,24 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { execa } from "execa"
+import { bundle } from "../../app/build.ts"
 
 export const ROOT = resolve(import.meta.dirname, "../..")
-export const BUNDLE = resolve(ROOT, "app/dist/get-data.cjs")
+/** The image's bundle, but for the source map beside it, by which its coverage is told. */
+export const BUNDLE = resolve(ROOT, "node_modules/.cache/perigee/get-data.cjs")
 
 let built: Promise<unknown> | undefined
 
 /** Builds the bundle, once a process. */
 export function buildBundle(): Promise<unknown> {
-  built ??= execa(process.execPath, ["build.ts"], { cwd: resolve(ROOT, "app") })
+  built ??= bundle(BUNDLE, { sourcemap: true })
   return built
 }
 
 export type Environment = Record<string, string | undefined>
+
+/** Where the test runner wants the processes' coverage. */
+const COVERAGE = process.env["NODE_V8_COVERAGE"] ? { NODE_V8_COVERAGE: process.env["NODE_V8_COVERAGE"] } : {}
 
 const RUN_OPTIONS = {
   reject: false,
@@ -40,7 +45,11 @@ export class Workplace {
 
   /** Starts the program; its result has exitCode, stdout and stderr. */
   start(args: readonly string[], env: Environment = {}) {
-    return execa(process.execPath, [BUNDLE, ...args], { ...RUN_OPTIONS, cwd: this.folder, env })
+    return execa(process.execPath, [BUNDLE, ...args], {
+      ...RUN_OPTIONS,
+      cwd: this.folder,
+      env: { ...COVERAGE, ...env },
+    })
   }
 
   async read(file = "output/response.json"): Promise<string> {

@@ -1,5 +1,7 @@
 /** The ground that everything stands on: pinned Node, guarded scripts, a lock file that any registry serves. */
 import { readFileSync } from "node:fs"
+import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { expect } from "chai"
 import { execa } from "execa"
@@ -35,7 +37,19 @@ describe("foundation", () => {
       reject: false,
     })
     expect(exitCode).to.equal(1)
-    expect(stderr).to.match(/^perigee runs on Node 24 and found .* node_modules\/\.bin\/node is missing\. Run `npm ci`/)
+    expect(stderr).to.match(/^perigee runs on its own Node 24, and this is v.*: start it with `npm run` or `npx`$/)
+  })
+
+  it("where node_modules/.bin/node is missing a script says so and what to do, whatever the machine's Node is", async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), "perigee-"))
+    await mkdir(join(elsewhere, "scripts"))
+    await copyFile(join(ROOT, "scripts/require-node24.mjs"), join(elsewhere, "scripts/guard.mjs"))
+    const { exitCode, stderr } = await execa(process.execPath, [join(elsewhere, "scripts/guard.mjs")], {
+      reject: false,
+    })
+    await rm(elsewhere, { recursive: true })
+    expect(exitCode).to.equal(1)
+    expect(stderr).to.match(/^node_modules\/\.bin\/node is missing: run `npm ci`/)
   })
 
   it("every package with an install script is in allowScripts, by name alone", () => {

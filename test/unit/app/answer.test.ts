@@ -137,7 +137,7 @@ describe("app/answer", () => {
       it(`names no last page where total_pages is ${JSON.stringify(total)}, which can't be`, () => {
         const error = pastTheEnd({ number: 7, total_pages: total }, 7)
         expect(error.lastPage).to.equal(undefined)
-        expect(error.message).to.include("page 7 is past the end")
+        expect(error.message).to.include("page 7 is empty")
       })
     }
   })

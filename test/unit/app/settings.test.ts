@@ -408,7 +408,7 @@ describe("app/settings", () => {
 
     it("that is no http URL is refused, and its password not repeated", () => {
       const secret = freshKey()
-      for (const text of [`socks5://u:${secret}@proxy`, `u:${secret}@proxy`, `http://u:${secret}@`]) {
+      for (const text of [`socks5://u:${secret}@proxy`, `u:${secret}@proxy:x`, `http://u:${secret}@`]) {
         expect(() => settings([], { HTTPS_PROXY: text }))
           .to.throw(UsageError, "HTTPS_PROXY")
           .with.property("message")

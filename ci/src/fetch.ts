@@ -1,0 +1,42 @@
+/** The fetcher's container before and after it ran, and what it left. */
+import type { Container, File, Secret, Service } from "@dagger.io/dagger"
+
+export const RESPONSE = "/app/output/response.json"
+const NEOWS_HOST = "neows"
+
+export interface Fetch {
+  readonly apiKey: Secret | undefined
+  readonly page: number
+  readonly size: number
+  readonly neows: Service | undefined
+  readonly baseUrl: string
+}
+
+/** The image after the fetcher ran in it, now and not before: a page fetched earlier is no answer. */
+export async function fetched(image: Container, { apiKey, page, size, neows, baseUrl }: Fetch): Promise<Container> {
+  let container = image.withEnvVariable("NEOWS_BASE_URL", baseUrl)
+  if (apiKey) container = container.withSecretVariable("NASA_API_KEY", apiKey)
+  if (neows) {
+    container = container.withServiceBinding(NEOWS_HOST, neows)
+    if (baseUrl === "") container = container.withEnvVariable("NEOWS_BASE_URL", await urlOf(neows))
+  }
+  return await container
+    .withEnvVariable("PERIGEE_CALL", crypto.randomUUID())
+    .withExec(["--page", `${page}`, "--size", `${size}`], { useEntrypoint: true })
+    .sync()
+}
+
+/** Where a bound service listens: on the first port that it exposes. */
+async function urlOf(service: Service): Promise<string> {
+  const [port] = await service.ports()
+  if (!port) throw new Error("--neows: the service exposes no port")
+  return `http://${NEOWS_HOST}:${await port.port()}`
+}
+
+/** The page's file, if it holds that page. */
+export async function responseOf(container: Container, page: number): Promise<File> {
+  const file = container.file(RESPONSE)
+  const { page: answered } = JSON.parse(await file.contents()) as { page?: { number?: unknown } }
+  if (answered?.number !== page) throw new Error(`${RESPONSE} holds page ${answered?.number}, not ${page}`)
+  return file
+}

@@ -1,0 +1,205 @@
+/**
+ * Perigee's pipeline: builds the fetcher's image, runs it, takes out what it wrote and shows it; runs every check. The
+ * same functions on a laptop and in CI.
+ */
+import {
+  argument,
+  type Container,
+  check,
+  type Directory,
+  type File,
+  func,
+  object,
+  type Platform,
+  type Secret,
+  type Service,
+} from "@dagger.io/dagger"
+import { reportsOf, type Suite, script, suiteVerdict, workspace } from "./checks.ts"
+import { fetched, responseOf } from "./fetch.ts"
+import { IGNORED } from "./ignored.ts"
+import { type Bases, image } from "./image.ts"
+import { standIn } from "./neows.ts"
+import { labels, revisionOf } from "./revision.ts"
+import { summaryOf } from "./summary.ts"
+
+const SUITES: readonly Suite[] = ["unit", "integration"]
+
+/** The pipeline, on one source tree and one pair of base images. */
+@object()
+export class Perigee {
+  private readonly source: Directory
+  private readonly nodeImage: string
+  private readonly runtimeImage: string
+  private readonly platform: Platform | undefined
+
+  /**
+   * @param source the repository; default: the one this module is in
+   * @param nodeImage Debian-based image with Node 24 and npm, to build and test in
+   * @param runtimeImage image to run on: glibc and libstdc++, without a Node of its own
+   * @param platform platform of the image, such as linux/arm64; default: the engine's
+   */
+  constructor(
+    @argument({ defaultPath: "/", ignore: IGNORED }) source: Directory,
+    nodeImage: string = "node:24-trixie-slim",
+    runtimeImage: string = "gcr.io/distroless/cc-debian13:nonroot",
+    platform?: Platform,
+  ) {
+    this.source = source
+    this.nodeImage = nodeImage
+    this.runtimeImage = runtimeImage
+    this.platform = platform
+  }
+
+  /**
+   * The fetcher's image, labelled with the commit it was built from
+   *
+   * @param context folder to build from, with a Dockerfile; default: the repository
+   * @param dockerfile the Dockerfile's path in that folder
+   * @param git folder whose .git tells the commit for the image's label; none is needed
+   * @param repository the repository's address for the image's label
+   * @param sourceDateEpoch seconds since 1970 for the image's label “created”, such as the commit's time
+   */
+  @func()
+  async build(
+    @argument({ defaultPath: "/", ignore: ["*", "!.git"] }) git: Directory,
+    context?: Directory,
+    dockerfile: string = "app/Dockerfile",
+    repository: string = "",
+    sourceDateEpoch: number = 0,
+  ): Promise<Container> {
+    const revision = await revisionOf(this.source, git)
+    const args = labels(revision, repository, sourceDateEpoch)
+    return image(context ?? this.source, dockerfile, this.bases(), args)
+  }
+
+  /**
+   * The fetcher's image after it ran: always a fetch of its own, never an earlier call's
+   *
+   * @param apiKey NASA's API key; default: DEMO_KEY, 30 requests an hour
+   * @param page zero-based page of the catalogue
+   * @param size objects a page, 1 to 20
+   * @param neows a NeoWs to ask, such as the function neows or tcp://localhost:8080; default: NASA's
+   * @param baseUrl where the API is, with a path prefix or not; default: the service neows, or else https://api.nasa.gov
+   */
+  @func({ cache: "never" })
+  async run(
+    apiKey?: Secret,
+    page: number = 1755,
+    size: number = 20,
+    neows?: Service,
+    baseUrl: string = "",
+  ): Promise<Container> {
+    return await fetched(this.fetcher(), { apiKey, page, size, neows, baseUrl })
+  }
+
+  /**
+   * The file output/response.json of a run of its own; an error unless it holds the page asked for
+   *
+   * @param apiKey NASA's API key; default: DEMO_KEY, 30 requests an hour
+   * @param page zero-based page of the catalogue
+   * @param size objects a page, 1 to 20
+   * @param neows a NeoWs to ask, such as the function neows or tcp://localhost:8080; default: NASA's
+   * @param baseUrl where the API is, with a path prefix or not; default: the service neows, or else https://api.nasa.gov
+   */
+  @func({ cache: "never" })
+  async extractOutput(
+    apiKey?: Secret,
+    page: number = 1755,
+    size: number = 20,
+    neows?: Service,
+    baseUrl: string = "",
+  ): Promise<File> {
+    return await responseOf(await this.run(apiKey, page, size, neows, baseUrl), page)
+  }
+
+  /**
+   * The content of that file
+   *
+   * @param apiKey NASA's API key; default: DEMO_KEY, 30 requests an hour
+   * @param page zero-based page of the catalogue
+   * @param size objects a page, 1 to 20
+   * @param neows a NeoWs to ask, such as the function neows or tcp://localhost:8080; default: NASA's
+   * @param baseUrl where the API is, with a path prefix or not; default: the service neows, or else https://api.nasa.gov
+   */
+  @func({ cache: "never" })
+  async echo(
+    apiKey?: Secret,
+    page: number = 1755,
+    size: number = 20,
+    neows?: Service,
+    baseUrl: string = "",
+  ): Promise<string> {
+    const file = await this.extractOutput(apiKey, page, size, neows, baseUrl)
+    return await file.contents()
+  }
+
+  /** The same against the stand-in: no key, nothing of NASA's, synthetic data */
+  @func({ cache: "never" })
+  async demo(): Promise<string> {
+    return await this.echo(undefined, 1755, 20, this.neows())
+  }
+
+  /** The stand-in NeoWs, with synthetic data: dagger -m . call neows up */
+  @func()
+  neows(): Service {
+    return standIn(this.source, this.nodeImage)
+  }
+
+  /** Formatting and lint of every file */
+  @check()
+  @func()
+  async lint(): Promise<void> {
+    await script(this.workspace(), "lint")
+  }
+
+  /** Type check of every workspace and of this module */
+  @check()
+  @func()
+  async typeCheck(): Promise<void> {
+    await script(this.workspace(), "type-check")
+  }
+
+  /** Unit tests */
+  @check()
+  @func()
+  async unitTests(): Promise<void> {
+    await suiteVerdict(this.workspace(), "unit")
+  }
+
+  /** Integration tests: real HTTP, TLS and processes */
+  @check()
+  @func()
+  async integrationTests(): Promise<void> {
+    await suiteVerdict(this.workspace(), "integration")
+  }
+
+  /** JUnit files (junit/) and coverage (coverage/, text and lcov) of the tests' same executions, passed or failed */
+  @func()
+  testReport(): Directory {
+    return reportsOf(this.workspace(), SUITES)
+  }
+
+  /** Every check, then the demo; a table of what passed and how long it took */
+  @func({ cache: "never" })
+  async ci(): Promise<string> {
+    const checks = await summaryOf([
+      ["lint", () => this.lint()],
+      ["type-check", () => this.typeCheck()],
+      ["unit-tests", () => this.unitTests()],
+      ["integration-tests", () => this.integrationTests()],
+    ])
+    return checks + (await summaryOf([["demo", () => this.demo()]]))
+  }
+
+  private fetcher(): Container {
+    return image(this.source, "app/Dockerfile", this.bases())
+  }
+
+  private bases(): Bases {
+    return { nodeImage: this.nodeImage, runtimeImage: this.runtimeImage, platform: this.platform }
+  }
+
+  private workspace(): Container {
+    return workspace(this.source, this.nodeImage)
+  }
+}

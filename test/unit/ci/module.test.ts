@@ -1,0 +1,266 @@
+/** The Dagger module without an engine: its classes against a recorder of queries. */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { dag } from "@dagger.io/dagger"
+import { expect } from "chai"
+import { parse } from "yaml"
+import { ROOT } from "../../support/get-data.ts"
+import { type Answers, FailedExec, pipelineModule, recorded } from "../../support/recording-engine.ts"
+
+const PAGE = JSON.stringify({ page: { number: 1755 } })
+const COMMIT = "0123456789abcdef0123456789abcdef01234567"
+const source = readFileSync(join(ROOT, "ci/src/index.ts"), "utf8")
+
+describe("the Dagger module", () => {
+  let Perigee: Awaited<ReturnType<typeof pipelineModule>>["Perigee"]
+  before(async () => {
+    ;({ Perigee } = await pipelineModule())
+  })
+
+  const directory = (id: string) => dag.loadDirectoryFromID(id as never)
+  const secret = () => dag.loadSecretFromID("SECRET" as never)
+  const service = () => dag.loadServiceFromID("SERVICE" as never)
+  const pipeline = (...rest: [nodeImage?: string, runtimeImage?: string, platform?: never]) =>
+    new Perigee(directory("SOURCE"), ...rest)
+  const chainsOf = (work: () => Promise<unknown>, answers: Answers = {}) =>
+    recorded({ contents: PAGE, ...answers }, work)
+  const execOf = (chains: readonly string[]) => chains.find((chain) => chain.includes("useEntrypoint")) ?? ""
+
+  describe("build", () => {
+    it("gives the Dockerfile both base images, the defaults or the caller's", async () => {
+      const build = (p: InstanceType<typeof Perigee>) => async () => await (await p.build(directory("GIT"))).sync()
+      const [byDefault = ""] = (await chainsOf(build(pipeline()))).filter((chain) => chain.endsWith(".sync"))
+      expect(byDefault).to.contain('"dockerfile":"app/Dockerfile"')
+      expect(byDefault).to.contain('{"name":"NODE_IMAGE","value":"node:24-trixie-slim"}')
+      expect(byDefault).to.contain('{"name":"RUNTIME_IMAGE","value":"gcr.io/distroless/cc-debian13:nonroot"}')
+      const mirrored = pipeline("registry.example/node:24", "registry.example/cc:1", "linux/arm64" as never)
+      const [chosen = ""] = (await chainsOf(build(mirrored))).filter((chain) => chain.endsWith(".sync"))
+      expect(chosen).to.contain("registry.example/node:24").and.to.contain("registry.example/cc:1")
+      expect(chosen).to.contain('"platform":"linux/arm64"').and.not.to.contain("gcr.io")
+    })
+
+    for (const [what, isEmpty, label] of [
+      ["a clean tree with its commit", true, COMMIT],
+      ["a tree with changes with its commit and -dirty", false, `${COMMIT}-dirty`],
+    ] as const) {
+      it(`labels ${what}`, async () => {
+        const answers = { exists: true, commit: COMMIT, isEmpty }
+        const chains = await chainsOf(async () => await (await pipeline().build(directory("GIT"))).sync(), answers)
+        expect(chains.at(-1)).to.contain(`{"name":"REVISION","value":"${label}"}`)
+      })
+    }
+
+    it("works in a folder without git, labelling no revision", async () => {
+      const chains = await chainsOf(async () => await (await pipeline().build(directory("GIT"))).sync())
+      expect(chains.join()).not.to.contain("asGit").and.not.to.contain("REVISION")
+    })
+
+    it("takes any folder with a Dockerfile, a repository address and a date", async () => {
+      const build = () =>
+        pipeline().build(directory("GIT"), directory("FOLDER"), "Dockerfile", "https://example.org/r", 86400)
+      const chains = await chainsOf(async () => await (await build()).sync())
+      expect(chains.at(-1)).to.match(/^FOLDER\.dockerBuild\("dockerfile":"Dockerfile"/)
+      expect(chains.at(-1)).to.contain('{"name":"SOURCE","value":"https://example.org/r"}')
+      expect(chains.at(-1)).to.contain('{"name":"CREATED","value":"1970-01-02T00:00:00Z"}')
+    })
+  })
+
+  describe("run, extract-output, echo", () => {
+    it("give the key as a secret variable and nothing else: its text is in no query", async () => {
+      const chains = await chainsOf(() => pipeline().echo(secret(), 1755, 20, service()))
+      expect(execOf(chains)).to.contain('withSecretVariable("name":"NASA_API_KEY","secret":"SECRET")')
+      for (const chain of chains) {
+        expect(chain).not.to.match(/plaintext|setSecret|withNewFile/)
+        expect(chain).not.to.match(/withEnvVariable\("name":"NASA_API_KEY/)
+      }
+    })
+
+    it("set no key where none is given", async () => {
+      expect((await chainsOf(() => pipeline().echo())).join()).not.to.contain("NASA_API_KEY")
+    })
+
+    it("run the image's own entrypoint after everything it needs is bound, on page 1755 by default", async () => {
+      const exec = execOf(await chainsOf(() => pipeline().run(secret(), undefined, undefined, service())))
+      expect(exec).to.match(/withServiceBinding.*withEnvVariable\("name":"PERIGEE_CALL".*withExec.*\.sync$/)
+      expect(exec).to.match(/withExec\("args":\["--page","1755","--size","20"\],"useEntrypoint":true\)\.sync$/)
+    })
+
+    it("ask NASA's API unless told otherwise, a bound service on its first port, or the base URL as it is given", async () => {
+      const urls = async (...rest: [neows?: ReturnType<typeof service>, baseUrl?: string]) =>
+        [
+          ...execOf(await chainsOf(() => pipeline().run(undefined, 1, 1, ...rest))).matchAll(
+            /NEOWS_BASE_URL","value":"([^"]*)/g,
+          ),
+        ]
+          .map(([, url]) => url)
+          .at(-1)
+      expect(await urls()).to.equal("")
+      expect(await urls(service())).to.equal("http://neows:8080")
+      expect(await urls(service(), "http://neows:8080/fault/503")).to.equal("http://neows:8080/fault/503")
+      expect(await urls(undefined, "https://mirror.example/nasa")).to.equal("https://mirror.example/nasa")
+    })
+
+    it("fetch anew at every call, and once for the three of them", async () => {
+      const calls = new Set<string>()
+      for (let call = 1; call <= 3; call += 1) {
+        const chains = await chainsOf(() => pipeline().echo())
+        const found = new Set(
+          chains.flatMap((chain) => [...chain.matchAll(/PERIGEE_CALL","value":"([^"]+)/g)].map(([, id]) => id)),
+        )
+        expect(found.size).to.equal(1)
+        for (const id of found) calls.add(id ?? "")
+      }
+      expect(calls.size).to.equal(3)
+    })
+
+    it("take the file from /app/output/response.json", async () => {
+      const chains = await chainsOf(() => pipeline().extractOutput())
+      expect(chains.at(-1)).to.match(/\.file\("path":"\/app\/output\/response\.json"\)\.contents$/)
+    })
+
+    it("fail where that file is no JSON, or another page", async () => {
+      const failure = async (contents: string) => {
+        let failed: unknown
+        await chainsOf(
+          async () =>
+            pipeline()
+              .echo()
+              .catch((error: unknown) => (failed = error)),
+          { contents },
+        )
+        return failed
+      }
+      expect(await failure("<html>")).to.be.instanceOf(SyntaxError)
+      expect(await failure('{"page":{"number":3}}')).to.match(/holds page 3, not 1755/)
+      expect(await failure("{}")).to.match(/holds page undefined/)
+    })
+
+    it("let a failing program's own error through, so that dagger shows its words and exits with its code", async () => {
+      const fail = () => {
+        throw new FailedExec(77, "get-data: the API rejects the key")
+      }
+      let failed: unknown
+      await chainsOf(
+        async () =>
+          pipeline()
+            .echo()
+            .catch((error: unknown) => (failed = error)),
+        { sync: fail },
+      )
+      expect(failed).to.include({ name: "ExecError", exitCode: 77, stderr: "get-data: the API rejects the key" })
+    })
+  })
+
+  it("demo asks the stand-in alone, with no key", async () => {
+    const chains = await chainsOf(() => pipeline().demo())
+    expect(execOf(chains)).to.contain('"http://neows:8080"').and.not.to.contain("NASA_API_KEY")
+    expect(chains.join()).to.contain('"/standin/main.ts","--host","0.0.0.0","--port","8080"')
+  })
+
+  it("installs by the manifests alone, so that an edit elsewhere leaves it cached", async () => {
+    const [install = ""] = (await chainsOf(() => pipeline().lint())).filter((chain) => chain.endsWith(".sync"))
+    const [before = ""] = install.split('"npm","ci"')
+    expect(before).to.contain("SOURCE.filter(").and.not.to.contain('"source":"SOURCE"')
+  })
+
+  it("a suite's verdict and its report come from the same execution", async () => {
+    const exec = (chains: readonly string[]) =>
+      new Set(
+        chains.flatMap((chain) =>
+          [...chain.replaceAll("\\", "").matchAll(/withExec\("args":\["sh","-c","mkdir[^)]*"unit"/g)].map(String),
+        ),
+      )
+    const verdict = exec(await chainsOf(() => pipeline().unitTests()))
+    const report = exec(await chainsOf(() => pipeline().testReport().id()))
+    expect(verdict.size).to.equal(1)
+    expect([...report]).to.deep.equal([...verdict])
+  })
+
+  it("ci runs exactly the functions that are checks, then the demo, and tells each in a table", async () => {
+    const checks = [...source.matchAll(/@check\(\)\s+@func\(\)\s+async (\w+)\(/g)].map(([, name]) => name)
+    expect(checks).to.have.length(4)
+    const kebab = (name = "") => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    let table = ""
+    await chainsOf(async () => (table = await pipeline().ci()))
+    const rows = table
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(/\s+/).slice(0, 2).join(" "))
+    expect(rows).to.deep.equal([...checks.map((name) => `✓ ${kebab(name)}`), "✓ demo"])
+  })
+
+  it("ci fails with the failed check's own error", async () => {
+    const fail = (chain: string) => {
+      if (chain.includes('"type-check"')) throw new FailedExec(2, "error TS2322")
+      return chain
+    }
+    let failed: unknown
+    await chainsOf(
+      async () =>
+        pipeline()
+          .ci()
+          .catch((error: unknown) => (failed = error)),
+      { sync: fail },
+    )
+    expect(failed).to.include({ name: "ExecError", exitCode: 2 })
+  })
+
+  it("names no path of the host in any query", async () => {
+    const all = [
+      ...(await chainsOf(() => pipeline().ci())),
+      ...(await chainsOf(() => pipeline().testReport().id())),
+      ...(await chainsOf(() => pipeline().echo(secret()))),
+    ]
+    for (const chain of all) expect(chain).not.to.match(/^host\b|"host\.|\.host\./)
+  })
+
+  describe("as it is declared", () => {
+    /** Every function and the constructor: comment, decorators, name, parameters. */
+    const declared = [
+      ...source
+        .replaceAll(/@argument\(\{[^}]*\}\) /g, "")
+        .replaceAll(/ = "[^"]*"/g, "")
+        .matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*((?:@\w+\([^)]*\)\s*)*)(?:async )?(\w+)\(([^)]*)\)/g),
+    ].map(([, comment = "", decorators = "", name = "", parameters = ""]) => ({
+      comment: comment.replaceAll(/^\s*\* ?/gm, "").trim(),
+      decorators,
+      name,
+      parameters: [...parameters.matchAll(/(\w+)\??:/g)].map(([, parameter]) => parameter ?? ""),
+    }))
+
+    it("every function, argument and the module itself is described", () => {
+      expect(declared.map(({ name }) => name)).to.include.members(["constructor", "build", "run", "echo", "ci"])
+      const functions = source.match(/@func\(/g) ?? []
+      expect(declared.filter(({ decorators }) => decorators.includes("@func("))).to.have.length(functions.length)
+      for (const { name, comment, parameters } of declared) {
+        if (name !== "constructor") expect(comment, name).to.match(/^[A-Z]\w/)
+        for (const parameter of parameters)
+          expect(comment, `${name} ${parameter}`).to.match(new RegExp(`@param ${parameter} \\w`))
+      }
+      expect(source).to.match(/^\/\*\*\n \* \w/)
+      expect(source).to.match(/\/\*\* \w[^\n]*\*\/\n@object\(\)/)
+    })
+
+    it("what reads or changes the outside is never cached as a function", () => {
+      const never = declared.filter(({ decorators }) => decorators.includes('cache: "never"')).map(({ name }) => name)
+      expect(never).to.deep.equal(["run", "extractOutput", "echo", "demo", "ci"])
+    })
+
+    it("the engine, the SDK and CircleCI's CLI are of one version", () => {
+      const json = (path: string) => JSON.parse(readFileSync(join(ROOT, path), "utf8"))
+      const config = parse(readFileSync(join(ROOT, ".circleci/config.yml"), "utf8"))
+      const { engineVersion } = json("dagger.json")
+      expect(engineVersion).to.equal("v0.21.8")
+      expect(json("package.json").devDependencies["@dagger.io/dagger"]).to.equal(engineVersion.slice(1))
+      expect(config.executors.dagger.environment.DAGGER_VERSION).to.equal(engineVersion.slice(1))
+    })
+
+    it("ci/ has the engine's own TypeScript as its only dependency, which is its fastest start", () => {
+      const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, "ci/package.json"), "utf8"))
+      expect({ dependencies, devDependencies }).to.deep.equal({
+        dependencies: { typescript: "5.9.3" },
+        devDependencies: undefined,
+      })
+    })
+  })
+})
