@@ -1,8 +1,8 @@
 /** The project's own npm scripts in a container: what is installed is cached by the lock file alone. */
 import { type Container, type Directory, dag } from "@dagger.io/dagger"
 
-/** What `npm ci` reads. */
-const MANIFESTS = ["package.json", "package-lock.json", ".npmrc", "*/package.json", "*/*/package.json"]
+/** What `npm ci` reads, and the programs that it links. */
+const MANIFESTS = ["package.json", "package-lock.json", ".npmrc", "*/package.json", "*/*/package.json", "*/bin/**"]
 const REPORTS = "/perigee/reports"
 
 export type Suite = "unit" | "integration"

@@ -11,6 +11,7 @@ import { bundle } from "../../app/build.ts"
 import { browseBody, readAsked } from "../standin/browse.ts"
 import { startStandin } from "../standin/server.ts"
 import { freshKey } from "../standin/test-key.ts"
+import { median } from "./median.ts"
 
 const RUNS = Number(process.argv[2] ?? 21)
 if (!(RUNS >= 3 && RUNS <= 200)) {
@@ -145,14 +146,6 @@ async function pythonAt(): Promise<{ path?: string; missing?: string }> {
   if (found.failed || !existsSync(found.stdout)) return { missing: "no python3" }
   const requests = await execa(found.stdout, ["-c", "import requests"], { reject: false })
   return { path: found.stdout, ...(requests.failed ? { missing: "no requests (pip install requests)" } : {}) }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? Number.NaN)
-    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
 }
 
 function figure(value: number, digits: number): string {

@@ -12,6 +12,7 @@ import { freshKey } from "../standin/test-key.ts"
 import { daggerCall, daggerEngine } from "../support/dagger.ts"
 import { ROOT } from "../support/get-data.ts"
 import { describeWith, recordedAnswer, recordedAnswers } from "../support/needs.ts"
+import { copyOfTree } from "../support/tree.ts"
 
 describeWith([daggerEngine], "the pipeline on a real engine", function () {
   this.timeout(600_000)
@@ -209,13 +210,6 @@ describeWith([daggerEngine], "the pipeline on a real engine", function () {
     })
   })
 })
-
-/** The files of the checkout as they are, tracked or new, without git. */
-async function copyOfTree(to: string): Promise<string> {
-  const copy = 'mkdir -p "$0" && git ls-files -co --exclude-standard -z | xargs -0 cp --parents -t "$0"'
-  await execa("sh", ["-c", copy, to], { cwd: ROOT })
-  return to
-}
 
 /**
  * A git repository of that folder over HTTP, by git's own CGI program (git-http-backend(1)). On port 80: Dagger 0.21.8

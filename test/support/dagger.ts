@@ -25,11 +25,16 @@ export interface CallOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
   readonly module?: string
+  /** Whether the module takes base images. */
+  readonly bases?: boolean
 }
 
 /** `dagger -m . call …` in a checkout; `stderr` holds the plain progress log. */
-export function daggerCall(args: readonly string[], { cwd = ROOT, env = {}, module = "." }: CallOptions = {}) {
-  return execa("dagger", ["--progress=plain", "-m", module, "call", ...BASES, ...args], {
+export function daggerCall(
+  args: readonly string[],
+  { cwd = ROOT, env = {}, module = ".", bases = true }: CallOptions = {},
+) {
+  return execa("dagger", ["--progress=plain", "-m", module, "call", ...(bases ? BASES : []), ...args], {
     cwd,
     env: { DAGGER_NO_NAG: "1", DAGGER_NO_UPDATE_CHECK: "1", DO_NOT_TRACK: "1", NO_COLOR: "1", ...env },
     reject: false,

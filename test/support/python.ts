@@ -2,11 +2,19 @@
 import { existsSync } from "node:fs"
 import { rename, rm } from "node:fs/promises"
 import { join, resolve } from "node:path"
-import { execa } from "execa"
+import { execa, execaSync } from "execa"
 import { ROOT } from "./get-data.ts"
 import { type Need, program } from "./needs.ts"
 
-export const python: Need = program("python3")
+/** Python 3 that can make virtual environments: Debian's does so with its package python3-venv only. */
+export const python: Need = virtualEnvironments()
+
+function virtualEnvironments(): Need {
+  const found = program("python3")
+  if (found.missing !== undefined) return found
+  const { failed } = execaSync("python3", ["-c", "import ensurepip, venv"], { reject: false })
+  return { name: found.name, missing: failed ? "no venv in python3 (Debian: python3-venv)" : undefined }
+}
 
 /**
  * Installs `requirement` (`name==version`) once a checkout.
