@@ -23,9 +23,9 @@ export function strictAjv(): Ajv {
   return ajv
 }
 
-/** Query strings, paths and headers hold text only. */
+/** Query strings, paths and headers hold text only; a field that may be repeated may also stand once. */
 export function coercingAjv(): Ajv {
-  const ajv = new Ajv({ ...STRICT, coerceTypes: true })
+  const ajv = new Ajv({ ...STRICT, coerceTypes: "array" })
   addFormats(ajv)
   return ajv
 }

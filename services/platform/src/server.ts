@@ -7,7 +7,7 @@ import type { ErrorObject } from "ajv"
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from "fastify"
 import pg from "pg"
 import { Type } from "typebox"
-import { Authenticator } from "./caller.ts"
+import { Authenticator, requireOperator } from "./caller.ts"
 import { coercingAjv, misfitsOf, strictAjv } from "./json-schema.ts"
 import { type LogDestination, loggerOptions } from "./logging.ts"
 import { detailsOf, PROBLEM_JSON, Problem, type ProblemName, ProblemSchema, problemResponses } from "./problem.ts"
@@ -196,6 +196,20 @@ export function apiResponses(...kinds: readonly ProblemName[]) {
     "unavailable",
     ...kinds,
   )
+}
+
+/** As {@link apiResponses}, for a route that changes something and so may be sent a body. */
+export function changeResponses(...kinds: readonly ProblemName[]) {
+  return apiResponses("payload-too-large", "unsupported-media-type", "outcome-unknown", ...kinds)
+}
+
+/**
+ * A route's own `onRequest`: it comes before the body is looked at, so that who may not write learns nothing about how.
+ *
+ * @throws Problem forbidden
+ */
+export async function onlyOperators({ caller }: FastifyRequest): Promise<void> {
+  requireOperator(caller)
 }
 
 export const NoContent = Type.Null({ description: "Done; no body" })

@@ -2,7 +2,7 @@
 import { entityTag, versionsToMatch } from "@perigee/platform/entity-tag"
 import { DEFAULT_LIMIT, PAGE_QUERY, PageOf, pageOf } from "@perigee/platform/page"
 import { IdPath, IfMatch, IfNoneMatch, NotModified, sendVersion, withEntityTag } from "@perigee/platform/resource"
-import { apiResponses, NoContent } from "@perigee/platform/server"
+import { apiResponses, changeResponses, NoContent } from "@perigee/platform/server"
 import type { App, Context } from "@perigee/platform/service"
 import type { RecordKinds } from "@perigee/platform/service-configs"
 import { Type } from "typebox"
@@ -45,13 +45,7 @@ export function registerUserRoutes(
         body: UserInputSchema,
         response: {
           201: withEntityTag(UserSchema, "Created; Location says where"),
-          ...apiResponses(
-            "email-taken",
-            "subject-taken",
-            "payload-too-large",
-            "unsupported-media-type",
-            "outcome-unknown",
-          ),
+          ...changeResponses("email-taken", "subject-taken"),
         },
       },
     },
@@ -93,15 +87,7 @@ export function registerUserRoutes(
         body: UserInputSchema,
         response: {
           200: withEntityTag(UserSchema, "Replaced"),
-          ...apiResponses(
-            "not-found",
-            "email-taken",
-            "precondition-failed",
-            "precondition-required",
-            "payload-too-large",
-            "unsupported-media-type",
-            "outcome-unknown",
-          ),
+          ...changeResponses("not-found", "email-taken", "precondition-failed", "precondition-required"),
         },
       },
     },
@@ -121,7 +107,7 @@ export function registerUserRoutes(
         headers: IfMatch,
         response: {
           204: NoContent,
-          ...apiResponses("not-found", "precondition-failed", "precondition-required", "outcome-unknown"),
+          ...changeResponses("not-found", "precondition-failed", "precondition-required"),
         },
       },
     },
