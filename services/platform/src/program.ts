@@ -34,7 +34,7 @@ export async function run<Kinds extends RecordKinds>(
         return EXIT_CODES.ok
       }
       case "migrate": {
-        const applied = await migrate(definition, databaseSettingsOf(env, MIGRATOR), stderr)
+        const applied = await migrate(definition, databaseSettingsOf(env, MIGRATOR))
         stdout(`${definition.name}: ${applied.length === 0 ? "nothing to migrate" : `migrated ${applied.join(", ")}`}`)
         return EXIT_CODES.ok
       }

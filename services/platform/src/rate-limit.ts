@@ -30,9 +30,11 @@ export const LIMITS: RecordKind<typeof LimitsSchema> = {
 interface RateLimits {
   /** @throws Problem rate-limited, where the caller's share of the window is used up */
   spend(request: FastifyRequest): Promise<void>
-  /** @throws Problem rate-limited, where this address was refused too often; counts nothing */
-  requireNotRefusedTooOften(request: FastifyRequest): Promise<void>
-  /** Counts one refusal of this address. */
+  /**
+   * Counts one refusal of this address. Who has a good token is not stopped by others behind the same address.
+   *
+   * @throws Problem rate-limited, where there were too many
+   */
   countRefusal(request: FastifyRequest): Promise<void>
 }
 
@@ -48,14 +50,7 @@ export async function rateLimits(app: App, limits: () => Limits): Promise<RateLi
   const refused = app.createRateLimit({ max: () => limits().refusedPerWindow, timeWindow })
   return {
     spend: async (request) => refuse(await callers(request)),
-    requireNotRefusedTooOften: async (request) => {
-      const state = await refused(request, { increment: false })
-      // This request would be the one past the limit.
-      if (!state.isAllowed && state.remaining === 0) refuse({ ...state, isExceeded: true })
-    },
-    countRefusal: async (request) => {
-      await refused(request)
-    },
+    countRefusal: async (request) => refuse(await refused(request)),
   }
 }
 

@@ -134,6 +134,8 @@ export async function serve<Kinds extends RecordKinds>(
     if (!drained) {
       app.log.warn({}, "stopped with requests unanswered: the time to drain is over")
       app.server.closeAllConnections()
+      // Not waited for: a connection in the middle of a statement is given back when that ends.
+      void database.close().catch(() => {})
       return false
     }
     table?.destroy()

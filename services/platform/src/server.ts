@@ -163,7 +163,6 @@ async function registerApi<Kinds extends RecordKinds>(app: App, parts: ServerPar
       reply.header("cache-control", "private, no-cache")
       if (!started()) throw new Problem("unavailable", "The service is starting", { headers: { "retry-after": "1" } })
       try {
-        await limits.requireNotRefusedTooOften(request)
         request.caller = await currentAuthenticator().callerOf(request.headers.authorization, now())
       } catch (error) {
         if (error instanceof Problem && error.kind === "unauthenticated") await limits.countRefusal(request)

@@ -24,7 +24,7 @@ describe("migrations", function () {
   const migrator = () => databaseSettingsOf({ DATABASE_URL: urlFor(stores, MIGRATOR) }, MIGRATOR)
 
   it("started three times at once, one works and two find nothing to do", async () => {
-    const all = await Promise.all(Array.from({ length: 3 }, () => migrate(flightsAvailability, migrator(), () => {})))
+    const all = await Promise.all(Array.from({ length: 3 }, () => migrate(flightsAvailability, migrator())))
     expect(all.map((names) => names.length).sort()).to.deep.equal([0, 0, 1])
     const rows = await queryOnce(stores.postgres.url(stores.database), "SELECT name FROM availability.migrations")
     expect(rows).to.deep.equal([{ name: "001_availability" }])
@@ -35,9 +35,7 @@ describe("migrations", function () {
     try {
       await writeFile(join(folder, "001_first.sql"), "CREATE TABLE users.first (a int);")
       await writeFile(join(folder, "002_second.sql"), "CREATE TABLE users.second (a int); SELECT no_such_function();")
-      const failed = await migrate({ ...userMetadata, migrations: folder }, migrator(), () => {}).catch(
-        (error: Error) => error,
-      )
+      const failed = await migrate({ ...userMetadata, migrations: folder }, migrator()).catch((error: Error) => error)
       expect(failed).to.have.property("name", "StoreUnusable")
       expect((failed as Error).message).to.match(/^migrate users as perigee_migrator: .*no_such_function/)
       expect((failed as Error).message).not.to.contain("\n")
@@ -45,7 +43,7 @@ describe("migrations", function () {
       expect(
         await queryOnce(admin, "SELECT FROM pg_tables WHERE schemaname = 'users' AND tablename <> 'migrations'"),
       ).to.have.length(0)
-      expect(await migrate(userMetadata, migrator(), () => {})).to.deep.equal(["001_users"])
+      expect(await migrate(userMetadata, migrator())).to.deep.equal(["001_users"])
     } finally {
       await rm(folder, { recursive: true })
     }
@@ -66,7 +64,7 @@ describe("migrations", function () {
       const early = await running.client.send("GET", "/api/users", { token: "x" })
       expect(early.status).to.equal(503)
       expect(early.headers["retry-after"]).to.equal("1")
-      await migrate(userMetadata, migrator(), () => {})
+      await migrate(userMetadata, migrator())
       await until("the service to be ready", async () => (await ready()).status === 200, 3000)
     } finally {
       await running.stop()

@@ -68,7 +68,8 @@ export class Client {
       ...headers,
     }
     const answer = await this.#exchange(method, path, all, sent, agent ?? this.#agent)
-    if (this.#document !== undefined && path.startsWith("/api")) this.#conforms(method, path, answer)
+    if (this.#document !== undefined && path.startsWith("/api") && method !== "HEAD")
+      this.#conforms(method, path, answer)
     return answer
   }
 

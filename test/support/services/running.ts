@@ -23,7 +23,7 @@ export async function prepare<Kinds extends RecordKinds>(
 ): Promise<void> {
   const admin = databaseSettingsOf({ DATABASE_URL: stores.postgres.url(stores.database) }, "postgres")
   await makeRoles(definition, admin, { kind: "password", ...PASSWORDS })
-  await migrate(definition, databaseSettingsOf({ DATABASE_URL: urlFor(stores, MIGRATOR) }, MIGRATOR), () => {})
+  await migrate(definition, databaseSettingsOf({ DATABASE_URL: urlFor(stores, MIGRATOR) }, MIGRATOR))
 }
 
 export async function putAuthentication(service: string, { dynamo, issuer }: Stores, version = 1): Promise<void> {
