@@ -79,7 +79,11 @@ export function registerFlightRoutes(
         summary: "Read a flight",
         params: IdPath,
         headers: IfNoneMatch,
-        response: { 200: withEntityTag(FlightSchema, "The flight"), 304: NotModified, ...apiResponses("not-found") },
+        response: {
+          200: withEntityTag(FlightSchema, "The flight"),
+          304: NotModified,
+          ...apiResponses("uri-too-long", "not-found"),
+        },
       },
     },
     async ({ params, headers }, reply) => {
@@ -100,7 +104,13 @@ export function registerFlightRoutes(
         body: FlightInputSchema,
         response: {
           200: withEntityTag(FlightSchema, "Replaced"),
-          ...changeResponses("not-found", "flight-exists", "precondition-failed", "precondition-required"),
+          ...changeResponses(
+            "uri-too-long",
+            "not-found",
+            "flight-exists",
+            "precondition-failed",
+            "precondition-required",
+          ),
         },
       },
     },
@@ -121,7 +131,7 @@ export function registerFlightRoutes(
         headers: IfMatch,
         response: {
           204: NoContent,
-          ...changeResponses("not-found", "precondition-failed", "precondition-required"),
+          ...changeResponses("uri-too-long", "not-found", "precondition-failed", "precondition-required"),
         },
       },
     },

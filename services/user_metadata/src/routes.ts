@@ -67,7 +67,11 @@ export function registerUserRoutes(
         summary: "Read a user",
         params: IdPath,
         headers: IfNoneMatch,
-        response: { 200: withEntityTag(UserSchema, "The user"), 304: NotModified, ...apiResponses("not-found") },
+        response: {
+          200: withEntityTag(UserSchema, "The user"),
+          304: NotModified,
+          ...apiResponses("uri-too-long", "not-found"),
+        },
       },
     },
     async ({ params, headers, caller }, reply) => {
@@ -87,7 +91,13 @@ export function registerUserRoutes(
         body: UserInputSchema,
         response: {
           200: withEntityTag(UserSchema, "Replaced"),
-          ...changeResponses("not-found", "email-taken", "precondition-failed", "precondition-required"),
+          ...changeResponses(
+            "uri-too-long",
+            "not-found",
+            "email-taken",
+            "precondition-failed",
+            "precondition-required",
+          ),
         },
       },
     },
@@ -107,7 +117,7 @@ export function registerUserRoutes(
         headers: IfMatch,
         response: {
           204: NoContent,
-          ...changeResponses("not-found", "precondition-failed", "precondition-required"),
+          ...changeResponses("uri-too-long", "not-found", "precondition-failed", "precondition-required"),
         },
       },
     },
