@@ -39,8 +39,10 @@ export class Database {
       idleTimeoutMillis: IDLE_MS,
       maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
     })
-    // Without a listener an idle connection that the server cuts would end the process.
+    // Without listeners a connection that is cut would end the process: one for the idle ones, one for those at work,
+    // whose statement fails too and is told by that.
     this.#pool.on("error", (error) => log.warn({ err: error }, "an idle database connection was lost"))
+    this.#pool.on("connect", (client) => client.on("error", () => {}))
   }
 
   get connections() {

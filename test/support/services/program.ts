@@ -31,14 +31,15 @@ afterEach(() => {
   started.clear()
 })
 
-/** @param entry relative to the repository's root */
+/** @param program relative to the repository's root, or a file and the folder to run it in */
 export function runProgram(
-  entry: string,
+  program: string | { readonly entry: string; readonly cwd: string },
   args: readonly string[] = [],
   { env = {}, ...identity }: RunOptions = {},
 ): Program {
-  const child = spawn(process.execPath, [`${ROOT}${entry}`, ...args], {
-    cwd: ROOT,
+  const { entry, cwd } = typeof program === "string" ? { entry: `${ROOT}${program}`, cwd: ROOT } : program
+  const child = spawn(process.execPath, [entry, ...args], {
+    cwd,
     env: { PATH: process.env["PATH"], ...env } as NodeJS.ProcessEnv,
     stdio: ["ignore", "pipe", "pipe"],
     ...identity,
@@ -50,7 +51,7 @@ export function runProgram(
     })
   }
   const ended = once(child, "close").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals)
-  const program: Program = {
+  const running: Program = {
     pid: child.pid ?? 0,
     stdout: () => said.stdout,
     stderr: () => said.stderr,
@@ -67,7 +68,7 @@ export function runProgram(
         ms,
       ),
   }
-  started.add(program)
-  ended.then(() => started.delete(program))
-  return program
+  started.add(running)
+  ended.then(() => started.delete(running))
+  return running
 }
