@@ -1,4 +1,5 @@
 /** A flight: as callers see it, as operators write it, and as a row. */
+import { NullableString } from "@perigee/platform/plain-text"
 import { type Static, Type } from "typebox"
 import { formatLocalTime, LOCAL_TIME_PATTERN } from "./local-time.ts"
 
@@ -10,9 +11,7 @@ export const Airport = Type.String({ pattern: "^[A-Z]{3}$", description: "IATA c
 export const Day = Type.String({ format: "date", description: "Date at the airport of departure" })
 const LocalTimeText = (description: string) => Type.String({ pattern: LOCAL_TIME_PATTERN, description })
 const Status = Type.Enum(["scheduled", "cancelled"])
-const Aircraft = Type.Union([Type.String({ pattern: "^[A-Z0-9]{2,4}$" }), Type.Null()], {
-  description: "ICAO type designator, such as A21N",
-})
+const Aircraft = NullableString({ pattern: "^[A-Z0-9]{2,4}$", description: "ICAO type designator, such as A21N" })
 
 /** What an operator sends. */
 export const FlightInputSchema = Type.Object(

@@ -142,7 +142,10 @@ export class LocalPlatform {
       stdio: ["ignore", "pipe", "pipe"],
     })
     for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on("line", log)
+    const atExit = () => child.kill("SIGKILL")
+    process.on("exit", atExit)
     child.once("exit", (code, signal) => {
+      process.off("exit", atExit)
       if (!this.#stopping) this.#fell(`${name} ended by itself (${signal ?? `exit ${code}`})`)
     })
     this.#children.push(child)

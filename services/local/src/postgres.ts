@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
-import { constants } from "node:fs"
+import { constants, rmSync } from "node:fs"
 import { access, chown, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -115,6 +115,12 @@ interface Parts {
 async function startServer(parts: Parts): Promise<Postgres> {
   const { folder, port, password } = parts
   let child = await launch(parts)
+  // Whatever ends this process, short of SIGKILL, ends the server with it.
+  const atExit = () => {
+    child.kill("SIGKILL")
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.on("exit", atExit)
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, "exit")
@@ -146,6 +152,7 @@ async function startServer(parts: Parts): Promise<Postgres> {
     },
     stop: async () => {
       await end("SIGINT")
+      process.off("exit", atExit)
       await rm(folder, { recursive: true, force: true })
     },
   }

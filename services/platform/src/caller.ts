@@ -1,5 +1,5 @@
 /** Who calls: a JSON Web Token (RFC 7519, RFC 6750) checked against the issuer's keys, as the settings name them. */
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify, type RemoteJWKSet } from "jose"
 import { type Static, Type } from "typebox"
 import { Problem } from "./problem.ts"
@@ -82,7 +82,7 @@ export class Authenticator {
     const token = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization ?? "")?.[1]
     if (token === undefined)
       throw unauthenticated("Send Authorization: Bearer and a token", authorization !== undefined)
-    const key = createHash("sha256").update(token).digest("base64")
+    const key = hash("sha256", token, "base64")
     const known = this.#checked.get(key)
     if (known !== undefined && now < known.until) return known.caller
     const payload = await this.#verify(token)

@@ -1,6 +1,7 @@
 /** Pages of a listing: how a caller asks for one, and what one looks like. */
 import { type TSchema, Type } from "typebox"
 import { MAX_CURSOR_LENGTH } from "./page-cursor.ts"
+import { NullableString } from "./plain-text.ts"
 
 export const MAX_LIMIT = 100
 export const DEFAULT_LIMIT = 25
@@ -16,7 +17,7 @@ export const PAGE_QUERY = {
 export function PageOf<Item extends TSchema>(item: Item) {
   return Type.Object({
     items: Type.Array(item),
-    next: Type.Union([Type.String(), Type.Null()], { description: "Cursor of the page after; null on the last page" }),
+    next: NullableString({ description: "Cursor of the page after; null on the last page" }),
   })
 }
 

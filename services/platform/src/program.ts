@@ -8,7 +8,7 @@ import type { RecordKinds } from "./service-configs.ts"
 import { commandOf, databaseSettingsOf, type Environment, roleLoginOf, settingsOf } from "./settings.ts"
 
 /** Log lines wait here for company, at most a second: a write a line costs more than the request. */
-const LOG_BUFFER_BYTES = 4096
+const LOG_BUFFER_BYTES = 8192
 const LOG_FLUSH_MS = 1000
 
 interface Surroundings {

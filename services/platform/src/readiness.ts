@@ -6,7 +6,9 @@ import { Problem } from "./problem.ts"
 import type { RecordKinds, ServiceConfigs } from "./service-configs.ts"
 
 /** A look at the database is good for this long: whoever asks often costs no more than one who does not. */
-const LOOK_MS = 1000
+const GOOD_LOOK_MS = 1000
+/** One that found something missing; recovery must be seen soon. */
+const BAD_LOOK_MS = 100
 
 export interface ReadinessReport {
   readonly status: "ready" | "not-ready"
@@ -23,7 +25,7 @@ export class Readiness {
   readonly #schema: string
   readonly #applied: Statement
   #look: Promise<string | undefined> | undefined
-  #lookedAt = Number.NEGATIVE_INFINITY
+  #lookAgainAt = Number.NEGATIVE_INFINITY
   #draining = false
 
   constructor(database: Database, configs: ServiceConfigs<RecordKinds>, { schema, migrations }: Schema) {
@@ -41,9 +43,12 @@ export class Readiness {
 
   /** @param now milliseconds, of a clock that never goes back */
   async report(now: number): Promise<ReadinessReport> {
-    if (this.#look === undefined || now - this.#lookedAt >= LOOK_MS) {
-      this.#lookedAt = now
-      this.#look = this.#missingInDatabase()
+    if (this.#look === undefined || now >= this.#lookAgainAt) {
+      this.#lookAgainAt = now + GOOD_LOOK_MS
+      this.#look = this.#missingInDatabase().then((missing) => {
+        if (missing !== undefined) this.#lookAgainAt = now + BAD_LOOK_MS
+        return missing
+      })
     }
     const missing = [...this.#configs.missing().map((name) => `settings: record ${name}`)]
     const inDatabase = await this.#look

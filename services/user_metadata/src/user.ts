@@ -1,5 +1,5 @@
 /** A user: as callers see it, as callers write it, and as a row. */
-import { PlainText } from "@perigee/platform/plain-text"
+import { NullableString, PlainText } from "@perigee/platform/plain-text"
 import { type Static, Type } from "typebox"
 
 const Email = Type.String({
@@ -9,7 +9,7 @@ const Email = Type.String({
   maxLength: 254,
   description: "Unique, whatever its case",
 })
-const HomeAirport = Type.Union([Type.String({ pattern: "^[A-Z]{3}$" }), Type.Null()], { description: "IATA code" })
+const HomeAirport = NullableString({ pattern: "^[A-Z]{3}$", description: "IATA code" })
 const Locale = Type.String({
   pattern: "^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$",
   description: "BCP 47: language, script, region",
