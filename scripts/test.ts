@@ -30,7 +30,8 @@ const CHECKS: readonly Lane[] = [
 ]
 const SUITES: readonly Lane[] = [
   { script: "test:unit", suite: "unit" },
-  { script: "test:integration", suite: "integration" },
+  { script: "test:integration:fetcher", suite: "integration" },
+  { script: "test:integration:services", suite: "services" },
   { script: "test:e2e", suite: "e2e" },
 ]
 

@@ -1,0 +1,5 @@
+/** The part of `dynalite` that is used here; the package has no types. */
+declare module "dynalite" {
+  import type { Server } from "node:http"
+  export default function dynalite(options?: { createTableMs?: number; path?: string }): Server
+}

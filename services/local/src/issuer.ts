@@ -1,0 +1,67 @@
+/** An issuer of tokens for development: keys made at start, kept in memory, loopback only. Never for anything real. */
+import { randomUUID } from "node:crypto"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose"
+
+const ALGORITHM = "ES256"
+export const AUDIENCE = "perigee"
+
+export interface TokenOptions {
+  readonly subject: string
+  readonly roles: readonly string[]
+  /** Seconds from now; 8 hours unless said otherwise. */
+  readonly lifetime?: number
+  /** Claims over those above, for tokens that are wrong on purpose. */
+  readonly claims?: JWTPayload
+}
+
+export interface Issuer {
+  readonly issuer: string
+  readonly jwksUri: string
+  readonly port: number
+  token(options: TokenOptions): Promise<string>
+  /** New keys, as if the old ones were withdrawn. */
+  rotate(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** @param port 0 for any free one */
+export async function startIssuer(port = 0): Promise<Issuer> {
+  let keys = await newKeys()
+  const server = createServer((request, response) => {
+    if (request.url !== "/.well-known/jwks.json") {
+      response.writeHead(404).end()
+      return
+    }
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ keys: [keys.jwk] }))
+  })
+  server.listen(port, "127.0.0.1")
+  await once(server, "listening")
+  const bound = (server.address() as { port: number }).port
+  const issuer = `http://127.0.0.1:${bound}`
+  return {
+    issuer,
+    jwksUri: `${issuer}/.well-known/jwks.json`,
+    port: bound,
+    token: ({ subject, roles, lifetime = 8 * 3600, claims = {} }) => {
+      const now = Math.floor(Date.now() / 1000)
+      const all = { iss: issuer, aud: AUDIENCE, sub: subject, roles, iat: now, exp: now + lifetime, ...claims }
+      return new SignJWT(all as JWTPayload).setProtectedHeader({ alg: ALGORITHM, kid: keys.kid }).sign(keys.privateKey)
+    },
+    rotate: async () => {
+      keys = await newKeys()
+    },
+    stop: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+async function newKeys() {
+  const { privateKey, publicKey } = await generateKeyPair(ALGORITHM)
+  const kid = randomUUID()
+  const jwk = { ...(await exportJWK(publicKey)), kid, alg: ALGORITHM, use: "sig" }
+  return { privateKey, jwk, kid }
+}
