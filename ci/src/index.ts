@@ -19,6 +19,7 @@ import { fetched, responseOf } from "./fetch.ts"
 import { IGNORED } from "./ignored.ts"
 import { type Bases, image } from "./image.ts"
 import { standIn } from "./neows.ts"
+import { platform } from "./platform.ts"
 import { labels, revisionOf } from "./revision.ts"
 import { summaryOf } from "./summary.ts"
 
@@ -30,7 +31,7 @@ export class Perigee {
   private readonly source: Directory
   private readonly nodeImage: string
   private readonly runtimeImage: string
-  private readonly platform: Platform | undefined
+  private readonly imagePlatform: Platform | undefined
 
   /**
    * @param source the repository; default: the one this module is in
@@ -47,7 +48,7 @@ export class Perigee {
     this.source = source
     this.nodeImage = nodeImage
     this.runtimeImage = runtimeImage
-    this.platform = platform
+    this.imagePlatform = platform
   }
 
   /**
@@ -145,6 +146,24 @@ export class Perigee {
     return standIn(this.source, this.nodeImage)
   }
 
+  /**
+   * The image of one of the flights platform's services, or of any folder with a Dockerfile
+   *
+   * @param name user_metadata, flight_metadata or flights_availability: the Dockerfile's argument SERVICE
+   * @param context folder to build from; default: the repository
+   * @param dockerfile the Dockerfile's path in that folder
+   */
+  @func()
+  buildService(name: string, context?: Directory, dockerfile: string = "services/Dockerfile"): Container {
+    return image(context ?? this.source, dockerfile, this.bases(), [{ name: "SERVICE", value: name }])
+  }
+
+  /** The flights platform from its images, with stores and seed data, on port 8080: dagger -m . call platform up */
+  @func({ cache: "never" })
+  platform(): Service {
+    return platform(this.workspace(), (name) => this.buildService(name))
+  }
+
   /** Formatting and lint of every file */
   @check()
   @func()
@@ -196,7 +215,7 @@ export class Perigee {
   }
 
   private bases(): Bases {
-    return { nodeImage: this.nodeImage, runtimeImage: this.runtimeImage, platform: this.platform }
+    return { nodeImage: this.nodeImage, runtimeImage: this.runtimeImage, platform: this.imagePlatform }
   }
 
   private workspace(): Container {

@@ -1,7 +1,7 @@
 /** Flights in PostgreSQL, one statement each. */
-import { randomUUIDv7 } from "node:crypto"
 import { brokenConstraint, type Database, type Value } from "@perigee/platform/database"
 import { type Misfit, Problem } from "@perigee/platform/problem"
+import { v7 as uuidv7 } from "uuid"
 import type { FlightInput, FlightRow } from "./flight.ts"
 import { type LocalTime, parseLocalTime } from "./local-time.ts"
 
@@ -93,7 +93,7 @@ export class FlightStore {
 
   /** @throws Problem invalid-request or flight-exists */
   async create(input: FlightInput): Promise<FlightRow> {
-    const [row] = await this.#database.write<FlightRow>(CREATE, [randomUUIDv7(), ...fieldsOf(input)]).catch(named)
+    const [row] = await this.#database.write<FlightRow>(CREATE, [uuidv7(), ...fieldsOf(input)]).catch(named)
     return row as FlightRow
   }
 

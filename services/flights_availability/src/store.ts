@@ -1,8 +1,9 @@
 /** Seats and holds in PostgreSQL: one statement each, the changes as the functions of the first migration. */
-import { createHash, randomUUIDv7 } from "node:crypto"
+import { createHash } from "node:crypto"
 import type { Caller } from "@perigee/platform/caller"
 import type { Database } from "@perigee/platform/database"
 import { Problem } from "@perigee/platform/problem"
+import { v7 as uuidv7 } from "uuid"
 import type { Cabin, CabinRow } from "./cabin.ts"
 import type { Hold, HoldInput } from "./hold.ts"
 
@@ -94,7 +95,7 @@ export class SeatStore {
     const { flightId, cabin, seats } = input
     const request = digest("hold", flightId, cabin, seats, input.seconds)
     type Row = Outcome<"held" | "not-enough" | "no-cabin" | "key-reused">
-    const values = [subject, key, request, randomUUIDv7(), flightId, cabin, seats, seconds]
+    const values = [subject, key, request, uuidv7(), flightId, cabin, seats, seconds]
     const [row] = await this.#database.write<Row>(HOLD, values)
     const { outcome, replayed, hold } = row as Row
     if (hold !== null) return { hold, replayed }

@@ -1,4 +1,4 @@
-/** A DynamoDB of one's own (`dynalite`, in memory, loopback only) with the table of settings. */
+/** A DynamoDB of one's own (`dynalite`, in memory) with the table of settings. */
 /// <reference path="./dynalite.d.ts" />
 import { once } from "node:events"
 import type { Server } from "node:http"
@@ -26,10 +26,13 @@ export interface Dynamo {
   stop(): Promise<void>
 }
 
-/** @param port 0 for any free one */
-export async function startDynamo(table: string, port = 0): Promise<Dynamo> {
+/**
+ * @param port 0 for any free one
+ * @param host address to listen on
+ */
+export async function startDynamo(table: string, port = 0, host = "127.0.0.1"): Promise<Dynamo> {
   const server = dynalite({ createTableMs: 0 }) as Server
-  server.listen(port, "127.0.0.1")
+  server.listen(port, host)
   await once(server, "listening")
   const bound = (server.address() as { port: number }).port
   const endpoint = `http://127.0.0.1:${bound}`

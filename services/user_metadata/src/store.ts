@@ -1,8 +1,8 @@
 /** Users in PostgreSQL: one statement each, and each says whose rows the caller may touch. */
-import { randomUUIDv7 } from "node:crypto"
 import type { Caller } from "@perigee/platform/caller"
 import { brokenConstraint, type Database } from "@perigee/platform/database"
 import { Problem } from "@perigee/platform/problem"
+import { v7 as uuidv7 } from "uuid"
 import { DEFAULT_LOCALE, type UserInput, type UserRow } from "./user.ts"
 
 const COLUMNS = "id, subject, email, display_name, home_airport, locale, version, created_at, updated_at"
@@ -64,7 +64,7 @@ export class UserStore {
       throw new Problem("forbidden", "Only an operator makes a user for another subject")
     }
     // Version 7 sorts by time (RFC 9562 § 5.7), so the list is in order of creation and the index grows at its end.
-    const values = [randomUUIDv7(), subject, ...fieldsOf(input)]
+    const values = [uuidv7(), subject, ...fieldsOf(input)]
     const [row] = await this.#database.write<UserRow>(CREATE, values).catch(named)
     return row as UserRow
   }

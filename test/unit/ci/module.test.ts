@@ -243,7 +243,7 @@ describe("the Dagger module", () => {
 
     it("what reads or changes the outside is never cached as a function", () => {
       const never = declared.filter(({ decorators }) => decorators.includes('cache: "never"')).map(({ name }) => name)
-      expect(never).to.deep.equal(["run", "extractOutput", "echo", "demo", "ci"])
+      expect(never).to.deep.equal(["run", "extractOutput", "echo", "demo", "platform", "ci"])
     })
 
     it("the engine, the SDK and CircleCI's CLI are of one version", () => {
