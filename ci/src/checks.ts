@@ -7,8 +7,12 @@ const REPORTS = "/perigee/reports"
 
 export type Suite = "unit" | "integration"
 
-/** The repository with its dependencies installed. */
-export function workspace(source: Directory, nodeImage: string): Container {
+/**
+ * The repository with its dependencies installed.
+ *
+ * @param again another text than before runs the checks anew
+ */
+export function workspace(source: Directory, nodeImage: string, again: string): Container {
   return dag
     .container()
     .from(nodeImage)
@@ -17,6 +21,7 @@ export function workspace(source: Directory, nodeImage: string): Container {
     .withDirectory(".", source.filter({ include: MANIFESTS }))
     .withExec(["npm", "ci", "--no-audit", "--no-fund"])
     .withDirectory(".", source)
+    .withEnvVariable("PERIGEE_AGAIN", again)
 }
 
 /** Fails with the script's own exit code and output. */
@@ -24,7 +29,10 @@ export async function script(base: Container, name: string): Promise<void> {
   await base.withExec(["npm", "run", "--silent", name]).sync()
 }
 
-/** A suite that ran, whatever came of it: its log, exit code, JUnit file and raw coverage are below `reports/`. */
+/**
+ * A suite that ran, whatever came of it, so that its verdict and its report are of one execution, passed or failed: its log,
+ * exit code, JUnit file and raw coverage are below `reports/`.
+ */
 export function suiteRun(base: Container, suite: Suite): Container {
   const run =
     'mkdir -p "$1/junit"; npm run --silent "test:$0" >"$1/$0.log" 2>&1; echo $? >"$1/$0.exit"; cat "$1/$0.log"'

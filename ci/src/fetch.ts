@@ -3,6 +3,9 @@ import type { Container, File, Secret, Service } from "@dagger.io/dagger"
 
 export const RESPONSE = "/app/output/response.json"
 const NEOWS_HOST = "neows"
+const KEY_FILE = "/run/secrets/nasa_api_key"
+/** The image's user. */
+const FETCHER = "65532:65532"
 
 export interface Fetch {
   readonly apiKey: Secret | undefined
@@ -15,7 +18,12 @@ export interface Fetch {
 /** The image after the fetcher ran in it, now and not before: a page fetched earlier is no answer. */
 export async function fetched(image: Container, { apiKey, page, size, neows, baseUrl }: Fetch): Promise<Container> {
   let container = image.withEnvVariable("NEOWS_BASE_URL", baseUrl)
-  if (apiKey) container = container.withSecretVariable("NASA_API_KEY", apiKey)
+  // As a file, not a variable: a key from file:// or cmd:// comes with its line's end, which the fetcher takes off a file.
+  if (apiKey) {
+    container = container
+      .withMountedSecret(KEY_FILE, apiKey, { owner: FETCHER, mode: 0o400 })
+      .withEnvVariable("NASA_API_KEY_FILE", KEY_FILE)
+  }
   if (neows) {
     container = container.withServiceBinding(NEOWS_HOST, neows)
     if (baseUrl === "") container = container.withEnvVariable("NEOWS_BASE_URL", await urlOf(neows))

@@ -32,23 +32,27 @@ export class Perigee {
   private readonly nodeImage: string
   private readonly runtimeImage: string
   private readonly imagePlatform: Platform | undefined
+  private readonly again: string
 
   /**
    * @param source the repository; default: the one this module is in
    * @param nodeImage Debian-based image with Node 24 and npm, to build and test in
    * @param runtimeImage image to run on: glibc and libstdc++, without a Node of its own
    * @param platform platform of the image, such as linux/arm64; default: the engine's
+   * @param again any new text runs the checks anew, which otherwise come from the cache while nothing has changed
    */
   constructor(
     @argument({ defaultPath: "/", ignore: IGNORED }) source: Directory,
     nodeImage: string = "node:24-trixie-slim",
     runtimeImage: string = "gcr.io/distroless/cc-debian13:nonroot",
     platform?: Platform,
+    again: string = "",
   ) {
     this.source = source
     this.nodeImage = nodeImage
     this.runtimeImage = runtimeImage
     this.imagePlatform = platform
+    this.again = again
   }
 
   /**
@@ -68,9 +72,10 @@ export class Perigee {
     repository: string = "",
     sourceDateEpoch: number = 0,
   ): Promise<Container> {
-    const revision = await revisionOf(this.source, git)
+    // Another folder is not this repository's commit.
+    const revision = context ? "" : await revisionOf(this.source, git)
     const args = labels(revision, repository, sourceDateEpoch)
-    return image(context ?? this.source, dockerfile, this.bases(), args)
+    return await image(context ?? this.source, dockerfile, this.bases(), args)
   }
 
   /**
@@ -90,7 +95,7 @@ export class Perigee {
     neows?: Service,
     baseUrl: string = "",
   ): Promise<Container> {
-    return await fetched(this.fetcher(), { apiKey, page, size, neows, baseUrl })
+    return await fetched(await this.fetcher(), { apiKey, page, size, neows, baseUrl })
   }
 
   /**
@@ -154,14 +159,18 @@ export class Perigee {
    * @param dockerfile the Dockerfile's path in that folder
    */
   @func()
-  buildService(name: string, context?: Directory, dockerfile: string = "services/Dockerfile"): Container {
-    return image(context ?? this.source, dockerfile, this.bases(), [{ name: "SERVICE", value: name }])
+  async buildService(
+    name: string,
+    context?: Directory,
+    dockerfile: string = "services/Dockerfile",
+  ): Promise<Container> {
+    return await image(context ?? this.source, dockerfile, this.bases(), [{ name: "SERVICE", value: name }])
   }
 
   /** The flights platform from its images, with stores and seed data, on port 8080: dagger -m . call platform up */
   @func({ cache: "never" })
-  platform(): Service {
-    return platform(this.workspace(), (name) => this.buildService(name))
+  async platform(): Promise<Service> {
+    return await platform(this.workspace(), (name) => this.buildService(name))
   }
 
   /** Formatting and lint of every file */
@@ -192,7 +201,7 @@ export class Perigee {
     await suiteVerdict(this.workspace(), "integration")
   }
 
-  /** JUnit files (junit/) and coverage (coverage/, text and lcov) of the tests' same executions, passed or failed */
+  /** JUnit files (junit/), coverage (coverage/), logs and exit codes of the tests' same executions, passed or failed */
   @func()
   testReport(): Directory {
     return reportsOf(this.workspace(), SUITES)
@@ -210,7 +219,7 @@ export class Perigee {
     return checks + (await summaryOf([["demo", () => this.demo()]]))
   }
 
-  private fetcher(): Container {
+  private fetcher(): Promise<Container> {
     return image(this.source, "app/Dockerfile", this.bases())
   }
 
@@ -219,6 +228,6 @@ export class Perigee {
   }
 
   private workspace(): Container {
-    return workspace(this.source, this.nodeImage)
+    return workspace(this.source, this.nodeImage, this.again)
   }
 }

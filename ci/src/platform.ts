@@ -14,7 +14,7 @@ const SERVICES = [
  * @param local a container with the repository and its dependencies
  * @param imageOf the image of a service by name
  */
-export function platform(local: Container, imageOf: (name: string) => Container): Service {
+export async function platform(local: Container, imageOf: (name: string) => Promise<Container>): Promise<Service> {
   // For a database that nobody outside this one platform reaches, and that goes with it.
   const password = crypto.randomUUID()
   const stores = local
@@ -26,7 +26,7 @@ export function platform(local: Container, imageOf: (name: string) => Container)
     .asService({ args: ["node_modules/.bin/node", "services/local/src/stores.ts"] })
   let front = local.withServiceBinding(STORES, stores).withEnvVariable("ISSUER_URL", `http://${STORES}:9000`)
   for (const { name, alias, port } of SERVICES) {
-    const service = imageOf(name)
+    const service = (await imageOf(name))
       .withServiceBinding(STORES, stores)
       .withEnvVariable("PORT", `${port}`)
       .withEnvVariable("DB_HOST", STORES)

@@ -2,21 +2,31 @@
 import type { BuildArg, Directory } from "@dagger.io/dagger"
 
 /**
- * The commit, with `-dirty` where the tree differs from it; nothing where the folder is no git checkout, or one whose git
- * folder is elsewhere (a worktree, a submodule): no build depends on it.
+ * The commit, with `-dirty` where the tree differs from it; nothing where that can't be told from the folder alone (no git,
+ * no commit yet, a worktree or submodule whose git folder is elsewhere): no build depends on it.
  *
  * @param source the tree
  * @param git a folder that may hold `.git`
  */
 export async function revisionOf(source: Directory, git: Directory): Promise<string> {
-  if (!(await git.exists(".git/HEAD"))) return ""
-  const repository = source.withDirectory(".git", git.directory(".git")).asGit()
-  const [commit, clean] = await Promise.all([repository.head().commit(), repository.uncommitted().isEmpty()])
-  return clean ? commit : `${commit}-dirty`
+  try {
+    if (!(await git.exists(".git/HEAD"))) return ""
+    const repository = source.withDirectory(".git", git.directory(".git")).asGit()
+    const [commit, clean] = await Promise.all([repository.head().commit(), repository.uncommitted().isEmpty()])
+    return clean ? commit : `${commit}-dirty`
+  } catch {
+    return ""
+  }
 }
+
+/** The end of the year 9999, the last that an RFC 3339 date can name. */
+const LAST_SECOND = 253_402_300_799
 
 /** The Dockerfile's label arguments; what is empty or 0 keeps the Dockerfile's default. */
 export function labels(revision: string, repository: string, sourceDateEpoch: number): BuildArg[] {
+  if (sourceDateEpoch < 0 || sourceDateEpoch > LAST_SECOND) {
+    throw new RangeError(`--source-date-epoch: ${sourceDateEpoch} is not from 0 to ${LAST_SECOND} (seconds since 1970)`)
+  }
   const created = sourceDateEpoch === 0 ? "" : new Date(sourceDateEpoch * 1000).toISOString().replace(".000", "")
   return [
     { name: "REVISION", value: revision },

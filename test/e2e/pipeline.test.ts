@@ -14,6 +14,10 @@ import { ROOT } from "../support/get-data.ts"
 import { describeWith, recordedAnswer, recordedAnswers } from "../support/needs.ts"
 import { copyOfTree } from "../support/tree.ts"
 
+/** Owner and mode of the program's folder, the program, and its output's folder. */
+const OWNERS =
+  "['/app','/app/get-data.cjs','/app/output'].map(p=>[fs.statSync(p).uid,(fs.statSync(p).mode&0o7777).toString(8)].join(' ')).join(' ')"
+
 describeWith([daggerEngine], "the pipeline on a real engine", function () {
   this.timeout(600_000)
   let standin: Standin
@@ -49,6 +53,8 @@ describeWith([daggerEngine], "the pipeline on a real engine", function () {
     expect(config.Entrypoint).to.deep.equal(["/usr/local/bin/node", "/app/get-data.cjs"])
     expect(config.Volumes).to.have.property("/app/output")
     expect(config.Labels["org.opencontainers.image.revision"]).to.match(/^[0-9a-f]{40}(?:-dirty)?$|^unknown$/)
+    const stat = ["with-exec", "--args=/usr/local/bin/node", "--args=-p", `--args=${OWNERS}`, "stdout"]
+    expect((await daggerCall(["build", ...stat])).stdout.trim()).to.equal("0 755 0 644 65532 1777")
     const ours = (await daggerCall(["build", "directory", "--path=/app", "glob", "--pattern=**"])).stdout
       .trim()
       .split("\n")
@@ -102,7 +108,15 @@ describeWith([daggerEngine], "the pipeline on a real engine", function () {
   it("the key is in no output, log or file of a run, in the clear or hashed", async () => {
     const { args, env } = withKey(key)
     const run = await daggerCall(
-      ["run", ...args, hostNeows(standin), "as-tarball", "export", `--path=${folder}/ran.tar`],
+      [
+        "run",
+        ...args,
+        hostNeows(standin),
+        "as-tarball",
+        "--forced-compression=Gzip",
+        "export",
+        `--path=${folder}/ran.tar`,
+      ],
       { env },
     )
     expect(run.exitCode, run.stderr).to.equal(0)
@@ -114,6 +128,9 @@ describeWith([daggerEngine], "the pipeline on a real engine", function () {
       ],
       { cwd: folder },
     )
+    // The search itself works: it finds what the run did leave.
+    const left = await execa("grep", ["-rqaF", "near_earth_objects", join(folder, "ran")], { reject: false })
+    expect(left.exitCode, "grep finds the page in the image").to.equal(0)
     const forms = [key, ...["sha256", "sha1", "md5"].map((hash) => createHash(hash).update(key).digest("hex"))]
     for (const form of [...forms, Buffer.from(key).toString("base64")]) {
       expect(run.stdout + run.stderr).not.to.contain(form)
@@ -136,6 +153,19 @@ describeWith([daggerEngine], "the pipeline on a real engine", function () {
     })
   }
 
+  for (const [way, line] of [
+    ["file://", (file: string) => `file://${file}`],
+    ["cmd://", (file: string) => `cmd://cat ${file}`],
+  ] as const) {
+    it(`takes the key by ${way}, with the line's end that such a file has`, async () => {
+      const file = join(folder, "key")
+      await writeFile(file, `${key}\n`)
+      const { exitCode, stderr } = await daggerCall(["echo", `--api-key=${line(file)}`, hostNeows(standin)])
+      expect(exitCode, stderr).to.equal(0)
+      expect(standin.requests.at(-1)?.headers["x-api-key"]).to.equal(key)
+    })
+  }
+
   it("a key that is not set fails the call, before any fetch", async () => {
     const before = standin.requests.length
     const { exitCode, stderr } = await daggerCall(["echo", "--api-key=env://PERIGEE_NOT_SET", hostNeows(standin)])
@@ -147,8 +177,8 @@ describeWith([daggerEngine], "the pipeline on a real engine", function () {
   it("a rebuild of the same tree is served from the cache", async () => {
     await daggerCall(["build", "sync"])
     const { stderr } = await daggerCall(["build", "sync"])
-    expect(stderr).to.match(/build\S* CACHED|CACHED/)
-    expect(stderr).not.to.match(/npm ci.*DONE/)
+    expect(stderr).to.match(/Perigee\.build\S* CACHED/)
+    expect(stderr).not.to.match(/withExec .*app\/build\.ts/)
   })
 
   it("two builds of one tree in two folders give the same application files", async () => {
@@ -166,6 +196,13 @@ describeWith([daggerEngine], "the pipeline on a real engine", function () {
     const copy = await copyOfTree(join(folder, "no-git"))
     const label = ["build", "label", "--name=org.opencontainers.image.revision"]
     expect((await daggerCall(label, { cwd: copy })).stdout.trim()).to.equal("unknown")
+  })
+
+  it("builds in a git worktree, whose git folder is elsewhere", async () => {
+    const copy = await copyOfTree(join(folder, "worktree"))
+    await writeFile(join(copy, ".git"), `gitdir: ${join(ROOT, ".git/worktrees/none")}\n`)
+    const label = await daggerCall(["build", "label", "--name=org.opencontainers.image.revision"], { cwd: copy })
+    expect([label.exitCode, label.stdout.trim()], label.stderr).to.deep.equal([0, "unknown"])
   })
 
   it("works by the address of a git repository", async function () {

@@ -34,7 +34,8 @@ describe("the Dagger module", () => {
       expect(byDefault).to.contain('{"name":"NODE_IMAGE","value":"node:24-trixie-slim"}')
       expect(byDefault).to.contain('{"name":"RUNTIME_IMAGE","value":"gcr.io/distroless/cc-debian13:nonroot"}')
       const mirrored = pipeline("registry.example/node:24", "registry.example/cc:1", "linux/arm64" as never)
-      const [chosen = ""] = (await chainsOf(build(mirrored))).filter((chain) => chain.endsWith(".sync"))
+      const answers = { defaultPlatform: "linux/arm64", platform: "linux/arm64" }
+      const [chosen = ""] = (await chainsOf(build(mirrored), answers)).filter((chain) => chain.endsWith(".sync"))
       expect(chosen).to.contain("registry.example/node:24").and.to.contain("registry.example/cc:1")
       expect(chosen).to.contain('"platform":"linux/arm64"').and.not.to.contain("gcr.io")
     })
@@ -47,6 +48,37 @@ describe("the Dagger module", () => {
         const answers = { exists: true, commit: COMMIT, isEmpty }
         const chains = await chainsOf(async () => await (await pipeline().build(directory("GIT"))).sync(), answers)
         expect(chains.at(-1)).to.contain(`{"name":"REVISION","value":"${label}"}`)
+      })
+    }
+
+    for (const leaf of ["exists", "commit", "isEmpty"]) {
+      it(`labels no revision where git can't tell one (${leaf} fails), and builds all the same`, async () => {
+        const fail = () => {
+          throw new FailedExec(128, "fatal: not a git repository")
+        }
+        const answers = { exists: true, commit: COMMIT, isEmpty: true, [leaf]: fail }
+        const chains = await chainsOf(async () => await (await pipeline().build(directory("GIT"))).sync(), answers)
+        expect(chains.at(-1)).to.contain("dockerBuild").and.not.to.contain("REVISION")
+      })
+    }
+
+    it("builds for another platform on the engine's own, and refuses base images that are not made for it", async () => {
+      const arm = pipeline(undefined, undefined, "linux/arm64" as never)
+      const build = async () => await (await arm.build(directory("GIT"))).sync()
+      const chains = await chainsOf(build, { defaultPlatform: "linux/amd64", platform: "linux/arm64" })
+      expect(chains.at(-1)).to.contain('{"name":"BUILDPLATFORM","value":"linux/amd64"}')
+      let failed: unknown
+      const caught = () => build().catch((error: unknown) => (failed = error))
+      await chainsOf(caught, { defaultPlatform: "linux/amd64", platform: "linux/amd64" })
+      expect(failed).to.match(/--platform=linux\/arm64: the base images give linux\/amd64/)
+    })
+
+    for (const epoch of [-1, 253_402_300_800]) {
+      it(`refuses a date out of range (${epoch}), saying which and what is`, async () => {
+        let failed: unknown
+        const build = () => pipeline().build(directory("GIT"), undefined, undefined, "", epoch)
+        await chainsOf(() => build().catch((error: unknown) => (failed = error)))
+        expect(failed).to.match(/--source-date-epoch: -?\d+ is not from 0 to 253402300799/)
       })
     }
 
@@ -66,12 +98,15 @@ describe("the Dagger module", () => {
   })
 
   describe("run, extract-output, echo", () => {
-    it("give the key as a secret variable and nothing else: its text is in no query", async () => {
+    it("give the key as a secret file and nothing else: its text is in no query", async () => {
       const chains = await chainsOf(() => pipeline().echo(secret(), 1755, 20, service()))
-      expect(execOf(chains)).to.contain('withSecretVariable("name":"NASA_API_KEY","secret":"SECRET")')
+      const mount =
+        'withMountedSecret("path":"/run/secrets/nasa_api_key","source":"SECRET","owner":"65532:65532","mode":256)'
+      expect(execOf(chains)).to.contain(mount)
+      expect(execOf(chains)).to.contain('"NASA_API_KEY_FILE","value":"/run/secrets/nasa_api_key"')
       for (const chain of chains) {
         expect(chain).not.to.match(/plaintext|setSecret|withNewFile/)
-        expect(chain).not.to.match(/withEnvVariable\("name":"NASA_API_KEY/)
+        expect(chain).not.to.match(/withEnvVariable\("name":"NASA_API_KEY"/)
       }
     })
 
