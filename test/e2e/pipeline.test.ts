@@ -16,7 +16,7 @@ import { copyOfTree } from "../support/tree.ts"
 
 /** Owner and mode of the program's folder, the program, and its output's folder. */
 const OWNERS =
-  "['/app','/app/get-data.cjs','/app/output'].map(p=>[fs.statSync(p).uid,(fs.statSync(p).mode&0o7777).toString(8)].join(' ')).join(' ')"
+  "'/app /app/get-data.cjs /app/output'.split(' ').map(p=>fs.statSync(p).uid+' '+(fs.statSync(p).mode&0o7777).toString(8)).join(' ')"
 
 describeWith([daggerEngine], "the pipeline on a real engine", function () {
   this.timeout(600_000)
