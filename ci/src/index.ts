@@ -167,7 +167,10 @@ export class Perigee {
     return await image(context ?? this.source, dockerfile, this.bases(), [{ name: "SERVICE", value: name }])
   }
 
-  /** The flights platform from its images, with stores and seed data, on port 8080: dagger -m . call platform up */
+  /**
+   * The flights platform from its images, with stores and seed data, on port 8080; its log shows tokens to try with:
+   * dagger --progress=plain -m . call platform up
+   */
   @func({ cache: "never" })
   async platform(): Promise<Service> {
     return await platform(this.workspace(), (name) => this.buildService(name))
