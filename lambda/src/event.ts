@@ -37,7 +37,8 @@ export function askedOf(event: unknown, caller: Caller): Asked {
   const [parameters, prefix] = parametersOf(event, caller)
   const page = wholeNumber(member(parameters, "page"), 0, MAX_PAGE)
   if (page.value === undefined) throw new InvalidPage(`${prefix}page: ${page.wrong}`)
-  const size = wholeNumber(member(parameters, "size") ?? MAX_PAGE_SIZE, 1, MAX_PAGE_SIZE)
+  const given = member(parameters, "size")
+  const size = wholeNumber(given === undefined ? MAX_PAGE_SIZE : given, 1, MAX_PAGE_SIZE)
   if (size.value === undefined) throw new InvalidSize(`${prefix}size: ${size.wrong}`)
   return { page: page.value, size: size.value }
 }
@@ -67,7 +68,8 @@ function wholeNumber(value: unknown, min: number, max: number): { value?: number
     // Not -0, which would be sent as it is.
     return { value: number + 0 }
   }
-  return { wrong: `${shown(value)} is not a whole number from ${min} to ${max}` }
+  const range = `a whole number from ${min} to ${max}`
+  return { wrong: value === undefined ? `missing; ${range}` : `${shown(value)} is not ${range}` }
 }
 
 /** A value for a message; a long text is not shown, it may be a key in the wrong place. */

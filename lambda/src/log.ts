@@ -35,29 +35,25 @@ export interface LogOptions {
 }
 
 const NAMESPACE = "Perigee"
-const UNITS = { Attempts: "Count", Duration: "Milliseconds", Failures: "Count", RateLimitLeft: "Count" } as const
+/** Members of the line that are metrics, too. */
+const UNITS = { attempts: "Count", milliseconds: "Milliseconds", failures: "Count", rateLimitLeft: "Count" } as const
 
-/** The names of the members are those by which Lambda's own JSON log format filters: `timestamp` and `level`. */
+/** `timestamp` and `level` are the names by which Lambda's own JSON log format filters. */
 export function logLine(
   { functionName, write, now }: LogOptions,
   level: Level,
   entry: Readonly<Record<string, unknown>>,
-) {
+): void {
   write(`${JSON.stringify({ timestamp: new Date(now()).toISOString(), level, function: functionName, ...entry })}\n`)
 }
 
 export function logInvocation(options: LogOptions, level: Level, invocation: Invocation): void {
-  const { attempts, milliseconds, outcome, rateLimitLeft } = invocation
-  const metrics: Readonly<Partial<Record<keyof typeof UNITS, number>>> = {
-    Attempts: attempts,
-    Duration: milliseconds,
-    Failures: outcome === "ok" ? 0 : 1,
-    ...(rateLimitLeft === undefined ? {} : { RateLimitLeft: rateLimitLeft }),
-  }
-  const Metrics = Object.keys(metrics).map((Name) => ({ Name, Unit: UNITS[Name as keyof typeof UNITS] }))
+  const entry = { ...invocation, failures: invocation.outcome === "ok" ? 0 : 1 }
+  const told = (Object.keys(UNITS) as (keyof typeof UNITS)[]).filter((name) => entry[name] !== undefined)
+  const Metrics = told.map((Name) => ({ Name, Unit: UNITS[Name] }))
   const _aws = {
     Timestamp: options.now(),
     CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: [["function"]], Metrics }],
   }
-  logLine(options, level, { ...invocation, ...metrics, _aws })
+  logLine(options, level, { ...entry, _aws })
 }
