@@ -62,6 +62,8 @@ export async function bundle(folder: string, { oneFile = false, sdkFromRuntime =
     mainFields: ["module", "main"],
     // nodejs24.x.
     target: "node24",
+    // Not the tsconfig.json files, which an image's build has not: the bundle would be another one there.
+    tsconfigRaw: { compilerOptions: { alwaysStrict: true } },
     // CommonJS loads faster than an ES module.
     format: "cjs",
     plugins: oneFile ? [lean] : [lean, apart],
