@@ -271,5 +271,5 @@ describeWith([python], "the Lambda on ministack", function () {
 
 /** What a custom runtime starts. */
 const BOOTSTRAP = `#!/bin/sh
-exec '${process.execPath}' '${join(ROOT, "test/support/lambda-base/runtime-client.mjs")}'
+exec '${process.execPath}' '${join(ROOT, "test/support/lambda-base/runtime-client.cjs")}'
 `

@@ -105,7 +105,7 @@ export class ExecutionEnvironment {
     const { port } = this.#server.address() as AddressInfo
     this.#next = undefined
     this.#startedAt = performance.now()
-    const child = spawn(process.execPath, [fileURLToPath(new URL("runtime-client.mjs", import.meta.url))], {
+    const child = spawn(process.execPath, [fileURLToPath(new URL("runtime-client.cjs", import.meta.url))], {
       cwd: taskRoot,
       stdio: ["ignore", "pipe", "pipe"],
       env: {

@@ -3,16 +3,15 @@
  * event after the other. From https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html. Plain JavaScript, since
  * Node's start is measured with it, and taking types away takes time.
  */
-import { Agent, request } from "node:http"
-import { createRequire } from "node:module"
-import { resolve } from "node:path"
+const { Agent, request } = require("node:http")
+const { resolve } = require("node:path")
 
 const { AWS_LAMBDA_RUNTIME_API: api, LAMBDA_TASK_ROOT: root = ".", _HANDLER: name = "" } = process.env
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 const [file, exported] = name.split(".")
 
 function load() {
-  const module = createRequire(import.meta.url)(resolve(root, file))
+  const module = require(resolve(root, file))
   if (typeof module[exported] !== "function") throw new Error(`${name} is undefined or not exported`)
   return module[exported]
 }
@@ -35,22 +34,26 @@ function told({ name: errorType, message: errorMessage, stack = "" }) {
   return [body, { "lambda-runtime-function-error-type": errorType }]
 }
 
-let handler
-try {
-  handler = load()
-} catch (error) {
-  await call("POST", "init/error", ...told(error))
-  process.exit(1)
-}
-for (;;) {
-  const { headers, body } = await call("GET", "invocation/next")
-  const awsRequestId = headers["lambda-runtime-aws-request-id"]
-  const deadline = Number(headers["lambda-runtime-deadline-ms"])
+async function run() {
+  let handler
   try {
-    const context = { awsRequestId, getRemainingTimeInMillis: () => deadline - Date.now() }
-    const answer = await handler(JSON.parse(body), context)
-    await call("POST", `invocation/${awsRequestId}/response`, JSON.stringify(answer) ?? "null")
+    handler = load()
   } catch (error) {
-    await call("POST", `invocation/${awsRequestId}/error`, ...told(error))
+    await call("POST", "init/error", ...told(error))
+    process.exit(1)
+  }
+  for (;;) {
+    const { headers, body } = await call("GET", "invocation/next")
+    const awsRequestId = headers["lambda-runtime-aws-request-id"]
+    const deadline = Number(headers["lambda-runtime-deadline-ms"])
+    try {
+      const context = { awsRequestId, getRemainingTimeInMillis: () => deadline - Date.now() }
+      const answer = await handler(JSON.parse(body), context)
+      await call("POST", `invocation/${awsRequestId}/response`, JSON.stringify(answer) ?? "null")
+    } catch (error) {
+      await call("POST", `invocation/${awsRequestId}/error`, ...told(error))
+    }
   }
 }
+
+run()
