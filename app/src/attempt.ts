@@ -29,10 +29,20 @@ export interface Attempt {
   readonly dispatcher: Dispatcher
   readonly userAgent: string
   readonly signal?: AbortSignal | undefined
+  /** Largest answer read, in bytes. */
+  readonly maxBytes: number
 }
 
 /** @throws the reason of `signal`, if it aborts; nothing else */
-export async function attempt({ url, apiKey, timeoutMs, dispatcher, userAgent, signal }: Attempt): Promise<Outcome> {
+export async function attempt({
+  url,
+  apiKey,
+  timeoutMs,
+  dispatcher,
+  userAgent,
+  signal,
+  maxBytes,
+}: Attempt): Promise<Outcome> {
   const timedOut = new Error(`no complete answer within ${timeoutMs / 1000} s`)
   const stop = new AbortController()
   const interrupt = () => stop.abort(signal?.reason)
@@ -60,7 +70,7 @@ export async function attempt({ url, apiKey, timeoutMs, dispatcher, userAgent, s
       signal?.throwIfAborted()
       return { kind: "refusal", status: statusCode, headers, detail }
     }
-    const bytes = await readUpTo(MAX_ANSWER_BYTES, body, headers)
+    const bytes = await readUpTo(maxBytes, body, headers)
     return bytes === undefined ? { kind: "too-big" } : { kind: "answer", body: bytes, headers }
   } catch (error) {
     if (signal?.aborted) throw signal.reason

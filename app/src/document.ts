@@ -4,6 +4,9 @@
  */
 import { NotCleanable, type Redactor } from "./redact.ts"
 
+/** `indented` is for people, `compact` for whoever pays by the byte. */
+export type Layout = "indented" | "compact"
+
 /** Deepest nesting that is laid out; NeoWs' own is 5. Deeper ones would grow with the square of their depth. */
 const MAX_DEPTH = 64
 /** Largest layout in UTF-16 units: four times the largest answer. */
@@ -14,10 +17,12 @@ const MAX_LENGTH = 256 * 1024 * 1024
  *
  * @param json valid JSON: the caller has parsed it
  * @param key must not occur in the result
+ * @param layout `compact`: without blanks and line ends
  * @throws NotCleanable where the key is in a place that can't be changed (the digits of a number, say)
  * @throws RangeError past 64 levels or 256 Mi characters
  */
-export function layOut(json: string, redact: Redactor, key: string): string {
+export function layOut(json: string, redact: Redactor, key: string, layout: Layout = "indented"): string {
+  const [lineBreak, colon] = layout === "compact" ? [() => "", ":"] : [indentedLine, ": "]
   let out = ""
   let depth = 0
   let at = 0
@@ -57,7 +62,7 @@ export function layOut(json: string, redact: Redactor, key: string): string {
         at += 1
         break
       case 0x3a: // :
-        out += ": "
+        out += colon
         at += 1
         break
       case 0x22: {
@@ -75,14 +80,14 @@ export function layOut(json: string, redact: Redactor, key: string): string {
     }
     if (out.length > MAX_LENGTH) throw new RangeError(`laid out it is larger than ${MAX_LENGTH} characters`)
   }
-  out += "\n"
+  if (layout === "indented") out += "\n"
   if (out.includes(key)) throw new NotCleanable()
   return out
 }
 
 const indents: string[] = []
 
-function lineBreak(depth: number): string {
+function indentedLine(depth: number): string {
   indents[depth] ??= `\n${"  ".repeat(depth)}`
   return indents[depth]
 }

@@ -7,7 +7,12 @@ export abstract class NeoWsError extends Error {
 
 /** The answer is not a NeoWs page: not JSON to the end, of another shape, another page, too big, or not to be cleaned of the key. */
 export class UnexpectedAnswer extends NeoWsError {
-  override readonly name = "UnexpectedAnswer"
+  override readonly name: "UnexpectedAnswer" | "AnswerTooLarge" = "UnexpectedAnswer"
+}
+
+/** The answer is larger than what was to be read, or than what the caller can take. */
+export class AnswerTooLarge extends UnexpectedAnswer {
+  override readonly name = "AnswerTooLarge"
 }
 
 /** The page asked for is past the end of the catalogue. */
@@ -44,6 +49,11 @@ export class RateLimited extends NeoWsError {
     super(message)
     this.retryAfterSeconds = retryAfterSeconds
   }
+}
+
+/** The time that was given is used up, or what is left of it is too short for a further attempt. */
+export class OutOfTime extends NeoWsError {
+  override readonly name = "OutOfTime"
 }
 
 /** The gateway rejects the API key (401 or 403). */

@@ -10,18 +10,28 @@ import { acceptAnswer, type NearEarthObject, type PageInfo } from "./answer.ts"
 import { isApiKey, mayCarry } from "./api-key.ts"
 import { attempt, type Detail, MAX_ANSWER_BYTES, type Outcome } from "./attempt.ts"
 import { type Clock, systemClock } from "./clock.ts"
-import { layOut } from "./document.ts"
-import { KeyRejected, PageOutOfRange, RateLimited, UnexpectedAnswer, UpstreamUnavailable } from "./errors.ts"
+import { type Layout, layOut } from "./document.ts"
+import {
+  AnswerTooLarge,
+  KeyRejected,
+  OutOfTime,
+  PageOutOfRange,
+  RateLimited,
+  UnexpectedAnswer,
+  UpstreamUnavailable,
+} from "./errors.ts"
 import { type RateLimit, rateLimitOf } from "./rate-limit.ts"
 import { NotCleanable, redactorOf, withoutKey } from "./redact.ts"
 import { backoffMs, isTransient, retryAfterSeconds } from "./retry.ts"
 import { printable } from "./terminal.ts"
 
 export type { CloseApproach, NearEarthObject, PageInfo } from "./answer.ts"
-export { DEMO_KEY, isApiKey } from "./api-key.ts"
-export type { Clock } from "./clock.ts"
+export { DEMO_KEY, isApiKey, mayCarry } from "./api-key.ts"
+export { type Clock, systemClock } from "./clock.ts"
+export type { Layout } from "./document.ts"
 export * from "./errors.ts"
 export type { RateLimit } from "./rate-limit.ts"
+export { withoutKey } from "./redact.ts"
 
 export const DEFAULT_BASE_URL = "https://api.nasa.gov"
 /** The API's own default and maximum of objects a page. */
@@ -57,8 +67,22 @@ export interface BrowseOptions {
   readonly signal?: AbortSignal
   /** Time and chance. Default: the system's. */
   readonly clock?: Clock
+  /** When all of it must be over, attempts, waits and cleaning. Default: never. */
+  readonly deadline?: Deadline
+  /** Largest answer read, in bytes. Default: 64 MiB. */
+  readonly maxBytes?: number
+  /** How the document is laid out. Default: `indented`. */
+  readonly layout?: Layout
   /** Told before each wait. */
   readonly onRetry?: (retry: Retry) => void
+}
+
+/** An end in time. */
+export interface Deadline {
+  /** Milliseconds since 1970, by the clock. */
+  readonly at: number
+  /** Milliseconds of computing that a MiB of answer is reckoned at, ≥ 0: an answer that would take too long is not begun. */
+  readonly msPerMiB: number
 }
 
 /** A failed attempt that is about to be made again. */
@@ -75,7 +99,7 @@ export interface Retry {
 
 /** A page of the catalogue. */
 export interface BrowsePage {
-  /** The answer as JSON text, two-space layout, newline at the end, free of the key and otherwise as the API sent it. */
+  /** The answer as JSON text, free of the key and otherwise as the API sent it; indented it ends with a newline. */
   readonly document: string
   readonly page: PageInfo
   readonly objects: readonly NearEarthObject[]
@@ -100,26 +124,48 @@ export function browseUrl({ baseUrl, page, size }: Omit<BrowseRequest, "apiKey">
  *
  * @throws RangeError a page or size out of range
  * @throws TypeError a key that can be none, or one that plain `http:` would carry in the clear
- * @throws UnexpectedAnswer the answer is no NeoWs page, is another page, exceeds 64 MiB, or can't be cleaned of the key
+ * @throws UnexpectedAnswer the answer is no NeoWs page, is another page, or can't be cleaned of the key
+ * @throws AnswerTooLarge (an UnexpectedAnswer) the answer exceeds `maxBytes`
+ * @throws OutOfTime the deadline leaves no time for a first or for a further attempt, or for cleaning what came
  * @throws PageOutOfRange the page is empty, or the API answers 404
- * @throws RateLimited 429 to the last attempt, or `Retry-After` past `maxWaitMs`
+ * @throws RateLimited 429 to the last attempt, or a wait past `maxWaitMs` or the deadline
  * @throws KeyRejected 401 or 403
  * @throws UpstreamUnavailable all else: no connection, time-outs, 5xx, other 4xx, a redirect (never followed: it would
  *   carry the key to another origin)
  */
 export async function browse(request: BrowseRequest, options: BrowseOptions): Promise<BrowsePage> {
-  const { clock = systemClock, retries, signal, onRetry } = options
+  const { clock = systemClock, retries, signal, onRetry, deadline, maxBytes = MAX_ANSWER_BYTES } = options
   assertUsable(request)
   const url = browseUrl(request)
   const attempts = retries + 1
   // Messages quote what the server said, and a server that echoes the key in its links may do so in its errors.
   const safe = (text: string) => printable(withoutKey(text, request.apiKey))
+  const leftMs = () => (deadline === undefined ? Number.POSITIVE_INFINITY : deadline.at - clock.now())
+  const cleaningMs = (bytes: number) => ((deadline?.msPerMiB ?? 0) * bytes) / MIB
+  let last = ""
   for (let made = 1; ; made += 1) {
     signal?.throwIfAborted()
-    const outcome = await attempt({ ...options, url, apiKey: request.apiKey })
-    const verdict = judge(outcome, request, { nowMs: clock.now(), maxWaitMs: options.maxWaitMs, safe })
+    const givenMs = leftMs()
+    if (givenMs <= 0) throw outOfTime(made - 1, last)
+    const timeoutMs = Math.min(options.timeoutMs, givenMs)
+    const outcome = await attempt({ ...options, url, apiKey: request.apiKey, timeoutMs, maxBytes })
+    if (outcome.kind === "answer" && cleaningMs(outcome.body.length) > leftMs()) {
+      throw outOfTime(made, `an answer of ${outcome.body.length} bytes came too late to be cleaned`)
+    }
+    const { layout = "indented", maxWaitMs } = options
+    const judging = {
+      nowMs: clock.now(),
+      maxWaitMs: Math.max(0, Math.min(maxWaitMs, leftMs())),
+      safe,
+      layout,
+      maxBytes,
+    }
+    const verdict = judge(outcome, request, judging)
     if ("page" in verdict) return { ...verdict, attempts: made }
     const { error, what, transient, retryAfter } = verdict
+    last = what
+    // A time-out that was cut short by the deadline says nothing of the API.
+    if (transient && leftMs() <= TIMER_SLACK_MS && !(error instanceof RateLimited)) throw outOfTime(made, what)
     if (!transient || made === attempts) {
       if (made > 1) error.message += `; ${made} attempts`
       throw error
@@ -128,9 +174,23 @@ export async function browse(request: BrowseRequest, options: BrowseOptions): Pr
       (retryAfter ?? 0) * 1000,
       backoffMs(made - 1, () => clock.random()),
     )
+    if (waitMs >= leftMs()) {
+      if (error instanceof RateLimited) throw error
+      throw outOfTime(made, what)
+    }
     onRetry?.({ attempt: made, attempts, what, waitMs })
     await clock.sleep(waitMs, signal)
   }
+}
+
+const MIB = 1024 * 1024
+/** Node's timers count whole milliseconds from the turn they were set in, and may end one early by the clock. */
+const TIMER_SLACK_MS = 2
+
+function outOfTime(attempts: number, last: string): OutOfTime {
+  if (attempts === 0) return new OutOfTime("no time is left for a request")
+  const made = attempts === 1 ? "1 attempt" : `${attempts} attempts`
+  return new OutOfTime(`the time is used up after ${made}; the last: ${last}`)
 }
 
 function assertUsable({ page, size, apiKey, baseUrl }: BrowseRequest): void {
@@ -164,6 +224,8 @@ interface Judging {
   readonly maxWaitMs: number
   /** The server's words, fit to be said: to be applied before they are cut short, as half a key is no key to find. */
   readonly safe: (text: string) => string
+  readonly layout: Layout
+  readonly maxBytes: number
 }
 
 function judge(outcome: Outcome, request: BrowseRequest, judging: Judging): Verdict {
@@ -171,7 +233,7 @@ function judge(outcome: Outcome, request: BrowseRequest, judging: Judging): Verd
     case "answer":
       return read(outcome, request, judging)
     case "too-big":
-      return final(new UnexpectedAnswer(`the answer is larger than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`))
+      return final(new AnswerTooLarge(`the answer is larger than ${judging.maxBytes / MIB} MiB`))
     case "failure": {
       const what = judging.safe(outcome.what)
       const error = new UpstreamUnavailable(what, { cause: causeOf(outcome.cause, judging) })
@@ -185,7 +247,7 @@ function judge(outcome: Outcome, request: BrowseRequest, judging: Judging): Verd
 function read(
   { body, headers }: Outcome & { kind: "answer" },
   { page, apiKey }: BrowseRequest,
-  { safe }: Judging,
+  { safe, layout }: Judging,
 ): Verdict {
   let json: string
   let value: unknown
@@ -203,7 +265,7 @@ function read(
   }
   try {
     const answer = acceptAnswer(value, page)
-    const document = layOut(json, redactorOf(apiKey), apiKey)
+    const document = layOut(json, redactorOf(apiKey), apiKey, layout)
     const clean = JSON.parse(document) as Partial<typeof answer>
     return {
       document,
@@ -249,7 +311,7 @@ function refused(outcome: Outcome & { kind: "refusal" }, request: BrowseRequest,
   const retryAfter = retryAfterSeconds(one(headers["retry-after"]), one(headers["date"]), nowMs)
   const tooLong = retryAfter !== undefined && retryAfter * 1000 > maxWaitMs
   const when = retryAfter === undefined ? "" : comeBack(retryAfter, nowMs)
-  const beyond = tooLong ? `, longer than the ${maxWaitMs / 1000} s it may wait` : ""
+  const beyond = tooLong ? `, longer than the ${Math.floor(maxWaitMs) / 1000} s it may wait` : ""
   const error =
     status === 429
       ? new RateLimited(

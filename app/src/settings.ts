@@ -3,11 +3,9 @@ import { closeSync, openSync, readSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { DEMO_KEY, isApiKey, mayCarry } from "./api-key.ts"
 import { DEFAULT_BASE_URL, MAX_PAGE, MAX_PAGE_SIZE } from "./neows.ts"
+import { baseUrlOf, type Environment, set, UsageError, wholeNumber } from "./setting-value.ts"
 
-/** A flag or variable that can't be used. */
-export class UsageError extends Error {
-  override readonly name = "UsageError"
-}
+export { type Environment, UsageError } from "./setting-value.ts"
 
 /** The API key can't be used, or its file can't be read. */
 export class KeyUnusable extends Error {
@@ -32,8 +30,6 @@ export interface Settings {
   /** `NO_PROXY`, as it stands. */
   readonly noProxy: string
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 interface WholeNumber {
   readonly flag: string
@@ -165,35 +161,6 @@ export function settingsOf(flags: Flags, env: Environment): Settings {
 /** A flag beats its variable. */
 function given(flag: string, value: string | boolean | undefined, variable: string, env: Environment) {
   return typeof value === "string" ? ([flag, value] as const) : ([variable, set(env, variable)] as const)
-}
-
-function set(env: Environment, variable: string): string | undefined {
-  return env[variable] || undefined
-}
-
-function wholeNumber(
-  source: string,
-  text: string,
-  { min, max, unit }: { min: number; max: number; unit?: string },
-): number {
-  const number = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN
-  if (!(number >= min && number <= max)) {
-    // A long one is not shown: it may be a key in the wrong place.
-    const shown = text.length > 20 ? `a text of ${text.length} characters` : JSON.stringify(text)
-    throw new UsageError(`${source}: ${shown} is not a whole number from ${min} to ${max}${unit ? ` (${unit})` : ""}`)
-  }
-  return number
-}
-
-function baseUrlOf(source: string, text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === "") {
-    throw new UsageError(`${source}: not an http:// or https:// URL, such as ${DEFAULT_BASE_URL}`)
-  }
-  if (url.username || url.password || url.search || url.hash || /[?#]/.test(text)) {
-    throw new UsageError(`${source}: only an origin and a path, no user, password, query or fragment`)
-  }
-  return url
 }
 
 function proxyOf(env: Environment): URL | undefined {

@@ -17,21 +17,24 @@ export interface Fetch {
 
 /** The image after the fetcher ran in it, now and not before: a page fetched earlier is no answer. */
 export async function fetched(image: Container, { apiKey, page, size, neows, baseUrl }: Fetch): Promise<Container> {
-  let container = image.withEnvVariable("NEOWS_BASE_URL", baseUrl)
+  let container = await bindNeows(image, neows, baseUrl)
   // As a file, not a variable: a key from file:// or cmd:// comes with its line's end, which the fetcher takes off a file.
   if (apiKey) {
     container = container
       .withMountedSecret(KEY_FILE, apiKey, { owner: FETCHER, mode: 0o400 })
       .withEnvVariable("NASA_API_KEY_FILE", KEY_FILE)
   }
-  if (neows) {
-    container = container.withServiceBinding(NEOWS_HOST, neows)
-    if (baseUrl === "") container = container.withEnvVariable("NEOWS_BASE_URL", await urlOf(neows))
-  }
   return await container
     .withEnvVariable("PERIGEE_CALL", crypto.randomUUID())
     .withExec(["--page", `${page}`, "--size", `${size}`], { useEntrypoint: true })
     .sync()
+}
+
+/** The container with the NeoWs it is to ask: at the base URL, or else the service, or else NASA's. */
+export async function bindNeows(container: Container, neows: Service | undefined, baseUrl: string): Promise<Container> {
+  if (!neows) return container.withEnvVariable("NEOWS_BASE_URL", baseUrl)
+  const bound = container.withServiceBinding(NEOWS_HOST, neows)
+  return bound.withEnvVariable("NEOWS_BASE_URL", baseUrl || (await urlOf(neows)))
 }
 
 /** Where a bound service listens: on the first port that it exposes. */

@@ -18,6 +18,7 @@ import { reportsOf, type Suite, script, suiteVerdict, workspace } from "./checks
 import { fetched, responseOf } from "./fetch.ts"
 import { IGNORED } from "./ignored.ts"
 import { type Bases, image } from "./image.ts"
+import { Lambda } from "./lambda.ts"
 import { standIn } from "./neows.ts"
 import { platform } from "./platform.ts"
 import { labels, revisionOf } from "./revision.ts"
@@ -149,6 +150,12 @@ export class Perigee {
   @func()
   neows(): Service {
     return standIn(this.source, this.nodeImage)
+  }
+
+  /** The Lambda: its zip, its image, and invocations of it */
+  @func()
+  lambda(): Lambda {
+    return new Lambda(this.source, this.nodeImage, this.imagePlatform)
   }
 
   /**

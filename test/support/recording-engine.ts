@@ -29,6 +29,8 @@ export class FailedExec extends Error {
 const DEFAULTS: Answers = {
   id: (chain: string) => chain.slice(0, -".id".length),
   sync: (chain: string) => chain.slice(0, -".sync".length),
+  start: (chain: string) => chain.slice(0, -".start".length),
+  stdout: "",
   port: 8080,
   exists: false,
 }

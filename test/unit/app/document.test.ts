@@ -201,6 +201,21 @@ describe("app/document", () => {
       )
     })
 
+    it("compact is the same without blanks and line ends", () => {
+      const cases = ordinaryKeys.chain((key) => fc.tuple(fc.constant(key), documents(key), blanks))
+      fc.assert(
+        fc.property(cases, ([key, sent, between]) => {
+          const compact = layOut(textOf(sent, between), redactorOf(key), key, "compact")
+          expect(layOut(compact, redactorOf(key), key)).to.equal(clean(textOf(sent, between), key))
+          expect(compact).to.equal(layOut(compact, redactorOf(key), key, "compact"))
+        }),
+        { numRuns: 100 },
+      )
+      expect(layOut(' { "a" : [ 1.0 , { } , " " ] } ', redactorOf("abcdefgh"), "abcdefgh", "compact")).to.equal(
+        '{"a":[1.0,{}," "]}',
+      )
+    })
+
     it("with a hostile key gives that or refuses the document", () => {
       let written = 0
       let refused = 0

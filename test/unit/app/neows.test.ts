@@ -7,12 +7,14 @@ import fc from "fast-check"
 import { Agent } from "undici"
 import { systemClock } from "../../../app/src/clock.ts"
 import {
+  AnswerTooLarge,
   type BrowseOptions,
   type BrowsePage,
   browse,
   browseUrl,
   KeyRejected,
   NeoWsError,
+  OutOfTime,
   PageOutOfRange,
   RateLimited,
   type Retry,
@@ -615,6 +617,74 @@ describe("app/neows", () => {
         expect(error.message).to.equal(`${server.url.host} rejects the API key (403)`)
       }
     })
+  })
+
+  describe("a deadline", () => {
+    const within = (ms: number, msPerMiB = 0) => ({ deadline: { at: clock.now() + ms, msPerMiB } })
+    /** Answers so after that time by the test's clock. */
+    const after =
+      (ms: number, status: number, body = "", headers = {}): Answer =>
+      (response) =>
+        void clock.sleep(ms).then(() => send(response, status, body, headers))
+
+    it("that has passed allows no request", async () => {
+      const error = await errorOf(after(0, 200), within(0))
+      expect(error).to.be.instanceOf(OutOfTime).and.instanceOf(NeoWsError)
+      expect(error.message).to.equal("no time is left for a request")
+      expect(server.received).to.have.length(0)
+    })
+
+    it("cuts an attempt short", async () => {
+      const started = performance.now()
+      const error = await errorOf(() => {}, { clock: systemClock, deadline: { at: Date.now() + 150, msPerMiB: 0 } })
+      expect(error).to.be.instanceOf(OutOfTime)
+      expect(error.message).to.match(/^the time is used up after 1 attempt; the last: no complete answer within/)
+      expect(performance.now() - started).to.be.within(140, 1000)
+    })
+
+    it("ends attempts and waits: the last failure is told", async () => {
+      const error = await errorOf(after(1000, 503), { ...within(5000), retries: 100 })
+      expect(error).to.be.instanceOf(OutOfTime)
+      expect(error.message).to.match(/^the time is used up after [2-5] attempts; the last: .* answers 503$/)
+      // The system's timer, which bounds an attempt, knows nothing of this clock: the last attempt may end later by it.
+      expect(clock.now()).to.be.below(NOW + 5000 + 1000)
+    })
+
+    it("does not turn a rate limit into something else", async () => {
+      expect(await errorOf(after(1000, 429), { ...within(1100), retries: 100 })).to.be.instanceOf(RateLimited)
+      const told = await errorOf(after(0, 429, "", { "retry-after": "30" }), within(5000))
+      expect(told).to.be.instanceOf(RateLimited).with.property("retryAfterSeconds", 30)
+    })
+
+    it("does not hold up a page that comes in time, nor wait for what it need not", async () => {
+      server.answer(after(900, 200, pageBody(apiKey)))
+      expect((await get(within(1000))).page.number).to.equal(PAGE)
+    })
+
+    it("is kept for cleaning, by the answer's size", async () => {
+      const body = pageBody(apiKey, { filler: "x".repeat(1024 * 1024) })
+      const error = await errorOf(after(0, 200, body), within(99, 100))
+      expect(error).to.be.instanceOf(OutOfTime)
+      expect(error.message).to.match(/an answer of \d+ bytes came too late to be cleaned$/)
+      server.answer(after(0, 200, body))
+      expect((await get(within(110, 100))).bytes).to.equal(body.length)
+    })
+  })
+
+  it("an answer of more than maxBytes is AnswerTooLarge, which is an UnexpectedAnswer", async () => {
+    for (const headers of [{ "content-length": "1048577" }, {}]) {
+      const answer: Answer = (response) => void response.writeHead(200, headers).write("x".repeat(1_048_577))
+      const error = await errorOf(answer, { maxBytes: 1024 * 1024, retries: 4 })
+      expect(error).to.be.instanceOf(AnswerTooLarge).and.instanceOf(UnexpectedAnswer)
+      expect([error.name, error.message]).to.deep.equal(["AnswerTooLarge", "the answer is larger than 1 MiB"])
+      expect(server.received).to.have.length(1)
+    }
+  })
+
+  it("a compact document is the indented one without its blanks", async () => {
+    server.answer((response) => send(response, 200, pageBody(apiKey)))
+    const [compact, indented] = [await get({ layout: "compact" }), await get()]
+    expect(compact.document).to.equal(JSON.stringify(JSON.parse(indented.document)))
   })
 
   describe("an abort", () => {

@@ -9,7 +9,8 @@ import { type Answers, FailedExec, pipelineModule, recorded } from "../../suppor
 
 const PAGE = JSON.stringify({ page: { number: 1755 } })
 const COMMIT = "0123456789abcdef0123456789abcdef01234567"
-const source = readFileSync(join(ROOT, "ci/src/index.ts"), "utf8")
+const main = readFileSync(join(ROOT, "ci/src/index.ts"), "utf8")
+const source = main + readFileSync(join(ROOT, "ci/src/lambda.ts"), "utf8")
 
 describe("the Dagger module", () => {
   let Perigee: Awaited<ReturnType<typeof pipelineModule>>["Perigee"]
@@ -186,6 +187,64 @@ describe("the Dagger module", () => {
     })
   })
 
+  describe("lambda", () => {
+    const lambda = (...rest: Parameters<typeof pipeline>) => pipeline(...rest).lambda()
+
+    it("package is the zip of the Dockerfile's build stage, which needs no Lambda base", async () => {
+      const [chain = ""] = await chainsOf(async () => await lambda("registry.example/node:24").package().contents())
+      expect(chain).to.match(/^SOURCE\.dockerBuild\(.*"dockerfile":"lambda\/Dockerfile".*"target":"build"/)
+      expect(chain).to.contain('{"name":"NODE_IMAGE","value":"registry.example/node:24"}')
+      expect(chain).to.contain('.file("path":"/src/lambda/dist/lambda.zip")').and.not.to.contain("LAMBDA_IMAGE")
+    })
+
+    it("image is on AWS' base, or on the caller's, for the platform asked for", async () => {
+      const [byDefault = ""] = await chainsOf(async () => await (await lambda().image()).sync())
+      expect(byDefault).to.contain('{"name":"LAMBDA_IMAGE","value":"public.ecr.aws/lambda/nodejs:24"}')
+      expect(byDefault).not.to.contain('"target"')
+      const arm = lambda(undefined, undefined, "linux/arm64" as never)
+      const answers = { defaultPlatform: "linux/arm64", platform: "linux/arm64" }
+      const work = async () => await (await arm.image("registry.example/lambda")).sync()
+      const [chosen = ""] = (await chainsOf(work, answers)).filter((chain) => chain.endsWith(".sync"))
+      expect(chosen).to.contain('{"name":"LAMBDA_IMAGE","value":"registry.example/lambda"}')
+      expect(chosen).to.contain('"platform":"linux/arm64"')
+    })
+
+    it("invoke posts the event to the image's own entrypoint on port 8080", async () => {
+      const chains = await chainsOf(() => lambda().invoke(12, 3, secret(), service()))
+      const chain = chains.at(-1) ?? ""
+      expect(chain).to.contain("http://lambda:8080/2015-03-31/functions/function/invocations")
+      expect(chain).to.match(/\{\\*"page\\*":12,\\*"size\\*":3\}/)
+      expect(chain).to.match(/asService\(.*useEntrypoint/)
+      expect(chain).to.match(/NEOWS_BASE_URL.*http:\/\/neows:8080/)
+    })
+
+    it("invoke gives the key as a secret variable of the function alone", async () => {
+      for (const chain of await chainsOf(() => lambda().invoke(1, 1, secret()))) {
+        expect(chain).not.to.match(/plaintext|setSecret|withNewFile/)
+        expect(chain.split("withSecretVariable").length).to.be.below(3)
+      }
+      expect((await chainsOf(() => lambda().invoke(1, 1, secret()))).join()).to.contain("NASA_API_KEY")
+      expect((await chainsOf(() => lambda().invoke())).join()).not.to.contain("NASA_API_KEY")
+    })
+
+    it("invoke is another environment and another call every time", async () => {
+      const ids = async () =>
+        new Set(
+          [...(await chainsOf(() => lambda().invoke())).join().matchAll(/PERIGEE_CALL\W+value\W+([\w-]{36})/g)].map(
+            ([, id]) => id,
+          ),
+        )
+      const [first, second] = [await ids(), await ids()]
+      expect([first.size, second.size]).to.deep.equal([1, 1])
+      expect([...first]).not.to.deep.equal([...second])
+    })
+
+    it("service is the same image, its port open", async () => {
+      const chains = await chainsOf(async () => await (await lambda().service(secret(), service())).start())
+      expect(chains.at(-1)).to.match(/withSecretVariable\(.*withExposedPort\("port":8080\).*asService/)
+    })
+  })
+
   it("demo asks the stand-in alone, with no key", async () => {
     const chains = await chainsOf(() => pipeline().demo())
     expect(execOf(chains)).to.contain('"http://neows:8080"').and.not.to.contain("NASA_API_KEY")
@@ -273,12 +332,13 @@ describe("the Dagger module", () => {
           expect(comment, `${name} ${parameter}`).to.match(new RegExp(`@param ${parameter} \\w`))
       }
       expect(source).to.match(/^\/\*\*\n \* \w/)
-      expect(source).to.match(/\/\*\* \w[^\n]*\*\/\n@object\(\)/)
+      expect(source.match(/@object\(\)/g)).to.have.length(2)
+      expect(source.match(/\/\*\* \w[^\n]*\*\/\n@object\(\)/g)).to.have.length(2)
     })
 
     it("what reads or changes the outside is never cached as a function", () => {
       const never = declared.filter(({ decorators }) => decorators.includes('cache: "never"')).map(({ name }) => name)
-      expect(never).to.deep.equal(["run", "extractOutput", "echo", "demo", "platform", "ci"])
+      expect(never).to.deep.equal(["run", "extractOutput", "echo", "demo", "platform", "ci", "invoke"])
     })
 
     it("the engine, the SDK and CircleCI's CLI are of one version", () => {

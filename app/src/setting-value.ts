@@ -1,0 +1,45 @@
+/** Single values of a configuration, from text to what they mean; nothing that is shown of them can be a key. */
+import { DEFAULT_BASE_URL } from "./neows.ts"
+
+/** A flag or variable that can't be used. */
+export class UsageError extends Error {
+  override readonly name = "UsageError"
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The variable, if it is set and not empty. */
+export function set(env: Environment, variable: string): string | undefined {
+  return env[variable] || undefined
+}
+
+/** @throws UsageError naming the source, the value and the range */
+export function wholeNumber(
+  source: string,
+  text: string,
+  { min, max, unit }: { min: number; max: number; unit?: string },
+): number {
+  const number = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN
+  if (!(number >= min && number <= max)) {
+    // A long one is not shown: it may be a key in the wrong place.
+    const shown = text.length > 20 ? `a text of ${text.length} characters` : JSON.stringify(text)
+    throw new UsageError(`${source}: ${shown} is not a whole number from ${min} to ${max}${unit ? ` (${unit})` : ""}`)
+  }
+  return number
+}
+
+/**
+ * An origin, perhaps with a path.
+ *
+ * @throws UsageError naming the source
+ */
+export function baseUrlOf(source: string, text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === "") {
+    throw new UsageError(`${source}: not an http:// or https:// URL, such as ${DEFAULT_BASE_URL}`)
+  }
+  if (url.username || url.password || url.search || url.hash || /[?#]/.test(text)) {
+    throw new UsageError(`${source}: only an origin and a path, no user, password, query or fragment`)
+  }
+  return url
+}

@@ -1,0 +1,154 @@
+/** Claims about the API key: one read shared by all, kept for its time, read anew once after a rejection. */
+import { expect } from "chai"
+import { ApiKey, type ReadText } from "../../../lambda/src/api-key.ts"
+import type { KeySource } from "../../../lambda/src/settings.ts"
+import { freshKey } from "../../standin/test-key.ts"
+import { FakeClock } from "../../support/fake-clock.ts"
+
+const SECRET = { kind: "secret", id: "nasa" } as const
+const PARAMETER = { kind: "parameter", id: "/nasa" } as const
+
+async function rejection(promise: Promise<unknown>): Promise<Error> {
+  return await promise.then(
+    () => expect.fail("it was fulfilled"),
+    (error: Error) => error,
+  )
+}
+
+describe("lambda/api-key", () => {
+  let clock: FakeClock
+  let reads: number
+  /** What Secrets Manager or Parameter Store holds. */
+  let text: string
+  beforeEach(() => {
+    clock = new FakeClock()
+    reads = 0
+    text = freshKey()
+  })
+  const read: ReadText = async () => {
+    reads += 1
+    await new Promise((later) => setImmediate(later))
+    return text
+  }
+  const apiKey = (keySource: KeySource = SECRET, keyTtlMs = 300_000, reader = read) =>
+    new ApiKey({ keySource, keyField: "NASA_API_KEY", keyTtlMs }, clock, reader)
+
+  it("of the environment is used as it is, and never read anywhere", async () => {
+    const source = apiKey({ kind: "variable", key: text })
+    expect(await source.current()).to.equal(text)
+    expect(await source.after(text)).to.equal(undefined)
+    expect(reads).to.equal(0)
+  })
+
+  it("is read once by a cold environment, and not again by a warm one until its time is over", async () => {
+    const source = apiKey()
+    for (const ms of [0, 1000, 298_999]) {
+      await clock.sleep(ms)
+      expect(await source.current()).to.equal(text)
+    }
+    expect(reads).to.equal(1)
+    await clock.sleep(1)
+    text = freshKey()
+    expect(await source.current()).to.equal(text)
+    expect(reads).to.equal(2)
+  })
+
+  it("is read every time with a time-to-live of 0", async () => {
+    const source = apiKey(SECRET, 0)
+    await source.current()
+    await source.current()
+    expect(reads).to.equal(2)
+  })
+
+  it("is read anew by a clock that was set back", async () => {
+    const source = apiKey()
+    await source.current()
+    await clock.sleep(-1)
+    await source.current()
+    expect(reads).to.equal(2)
+  })
+
+  it("is one read for all who want it at once", async () => {
+    const source = apiKey()
+    const keys = await Promise.all(Array.from({ length: 20 }, () => source.current()))
+    expect([new Set(keys).size, reads]).to.deep.equal([1, 1])
+  })
+
+  it("is read anew after a rejection, once for all whom it met", async () => {
+    const source = apiKey()
+    const old = await source.current()
+    text = freshKey()
+    const after = await Promise.all(Array.from({ length: 20 }, () => source.after(old)))
+    expect(new Set(after)).to.deep.equal(new Set([text]))
+    expect(reads).to.equal(2)
+    // One whose rejection comes later finds what the others read.
+    expect(await source.after(old)).to.equal(text)
+    expect(reads).to.equal(2)
+  })
+
+  it("that is still the rejected one after reading anew is none", async () => {
+    const source = apiKey()
+    expect(await source.after(await source.current())).to.equal(undefined)
+    expect(reads).to.equal(2)
+  })
+
+  it("that could not be read is tried again by the next, and nothing is kept of it", async () => {
+    let broken = true
+    const source = apiKey(SECRET, 300_000, async () => {
+      if (broken) throw new Error("no")
+      return text
+    })
+    const errors = await Promise.all([rejection(source.current()), rejection(source.current())])
+    expect(errors.map(({ message }) => message)).to.deep.equal(["no", "no"])
+    broken = false
+    expect(await source.current()).to.equal(text)
+  })
+
+  describe("is taken from", () => {
+    const forms: Readonly<Record<string, (key: string) => string>> = {
+      "a plain text": (key) => key,
+      "a plain text with blanks and a line end": (key) => `  ${key}\r\n`,
+      "the member of a JSON object": (key) => JSON.stringify({ user: "x", NASA_API_KEY: key }),
+      "the member of a JSON object laid out": (key) => `\n${JSON.stringify({ NASA_API_KEY: ` ${key} ` }, null, 2)}\n`,
+    }
+    for (const [what, form] of Object.entries(forms)) {
+      it(what, async () => {
+        const key = text
+        text = form(key)
+        expect(await apiKey().current()).to.equal(key)
+        expect(await apiKey(PARAMETER).current()).to.equal(key)
+      })
+    }
+  })
+
+  describe("is none, and KeyUnavailable says which variable and not what it held, in", () => {
+    const wrong: Readonly<Record<string, string>> = {
+      "an empty text": "",
+      blanks: " \n",
+      "a sentence": "this is no key at all",
+      "a short word": "short",
+      "129 letters": "a".repeat(129),
+      "a JSON object without the member": '{"OTHER":"abcdefgh12345678"}',
+      "a JSON object whose member is no text": '{"NASA_API_KEY":{"value":"abcdefgh12345678"}}',
+      "a JSON object with the member inherited": '{"__proto__":{"NASA_API_KEY":"abcdefgh12345678"}}',
+      "a JSON text": '"abcdefgh12345678"',
+      "broken JSON": '{"NASA_API_KEY":"abcdefgh12345678"',
+    }
+    for (const [what, held] of Object.entries(wrong)) {
+      it(what, async () => {
+        text = held
+        for (const [source, variable] of [
+          [SECRET, "NASA_API_KEY_SECRET_ID"],
+          [PARAMETER, "NASA_API_KEY_PARAMETER"],
+        ] as const) {
+          const error = await rejection(apiKey(source).current())
+          expect(error.name).to.equal("KeyUnavailable")
+          expect(error.message).to.match(new RegExp(`^${variable}: what it names holds no key`))
+          for (const word of held.match(/\w{8,}/g) ?? []) {
+            if (word !== "NASA_API_KEY") expect(error.message).not.to.include(word)
+          }
+        }
+      })
+    }
+  })
+})
