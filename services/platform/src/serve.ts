@@ -18,7 +18,7 @@ export interface RunningService {
   /** Such as `http://127.0.0.1:1010`. */
   readonly address: string
   readonly app: App
-  /** Resolves when the service was ready for the first time, or was stopped before. */
+  /** Resolves when the service was ready for the first time, or was stopped before; rejects where it never will be. */
   readonly ready: Promise<void>
   /**
    * Takes no more, answers what is under way, gives back what it holds; ends within {@link Settings.drainMs}.

@@ -147,8 +147,12 @@ export class ServiceConfigs<Kinds extends RecordKinds> {
     } catch {
       return { misfit: "body is not a string of JSON" }
     }
-    const misfit = this.#checks.get(name)?.(value) ?? kind.misfit?.(value)
-    return { value, misfit }
+    try {
+      return { value, misfit: this.#checks.get(name)?.(value) ?? kind.misfit?.(value) }
+    } catch (error) {
+      // A check with a bug must cost this record alone: not the ones after it, nor the service's start.
+      return { misfit: `it can't be checked (${error instanceof Error ? error.message : String(error)})` }
+    }
   }
 
   /** Logged when it is new, so that a table which stays wrong does not fill the log. */
