@@ -23,6 +23,8 @@ interface Log {
 interface Held {
   readonly version: number
   readonly value: unknown
+  /** As it stood in the table. */
+  readonly body: string | undefined
 }
 
 const CONNECT_MS = 1000
@@ -134,8 +136,12 @@ export class ServiceConfigs<Kinds extends RecordKinds> {
         this.#complain(name, `record ${name} version ${version}: ${misfit}${stays}`)
         return
       }
-      this.#held.set(name, { version, value })
+      this.#held.set(name, { version, value, body: item.body })
       this.#log.info({ record: name, version }, "settings changed")
+    } else if (item.body !== held.body) {
+      // Not taken: instances that started before and after would each hold another version of the same number.
+      this.#complain(name, `record ${name}: version ${version} was changed in place; raise its version`)
+      return
     }
     this.#complaints.delete(name)
   }

@@ -92,6 +92,18 @@ describe("settings", function () {
     })
   }
 
+  it("keeps the last good settings when the record changed and its version did not, and says so", async () => {
+    await stores.dynamo.put(SERVICE, "limits", 2, limits(2001))
+    const answer = await until("the warning", async () => {
+      const one = await ready()
+      return one.text.includes("in place") && one
+    })
+    expect(answer.status).to.equal(200)
+    expect(answer.body.warnings).to.deep.equal(["record limits: version 2 was changed in place; raise its version"])
+    await stores.dynamo.put(SERVICE, "limits", 2, limits(2000))
+    await until("no warnings", async () => (await ready()).body.warnings.length === 0)
+  })
+
   it("keeps the last good settings when the record is an older version, or gone", async () => {
     await stores.dynamo.put(SERVICE, "limits", 1, limits(7))
     await until("the warning", async () => (await ready()).text.includes("is older than 2"))
