@@ -61,9 +61,10 @@ RETURN jsonb_build_object(
   'expiresAt', to_char(h.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 );
 
--- Seats of a cabin that are held by holds whose time is over.
+-- Seats of a cabin that are held by holds whose time is over. STABLE, so that it sees what the statement around it sees:
+-- else a hold that is swept meanwhile would be in the one and not in the other.
 CREATE FUNCTION availability.lapsed(the_flight uuid, the_cabin text) RETURNS integer
-LANGUAGE sql VOLATILE
+LANGUAGE sql STABLE
 RETURN (
   SELECT coalesce(sum(h.seats), 0)::integer FROM availability.holds h
   WHERE h.flight_id = the_flight AND h.cabin = the_cabin AND h.state = 'held' AND h.expires_at <= clock_timestamp()

@@ -93,7 +93,7 @@ export class SeatStore {
    */
   async hold({ subject }: Caller, key: string, input: HoldInput, seconds: number): Promise<Ended> {
     const { flightId, cabin, seats } = input
-    const request = digest("hold", flightId, cabin, seats, input.seconds)
+    const request = digest("hold", flightId.toLowerCase(), cabin, seats, input.seconds)
     type Row = Outcome<"held" | "not-enough" | "no-cabin" | "key-reused">
     const values = [subject, key, request, uuidv7(), flightId, cabin, seats, seconds]
     const [row] = await this.#database.write<Row>(HOLD, values)
@@ -125,7 +125,7 @@ export class SeatStore {
    */
   async end(caller: Caller, id: string, end: "confirm" | "release", key: string | undefined): Promise<Ended> {
     type Row = Outcome<"confirmed" | "released" | "expired" | "not-found" | "key-reused">
-    const values = [caller.subject, key ?? null, digest(end, id), id, visibleTo(caller), end]
+    const values = [caller.subject, key ?? null, digest(end, id.toLowerCase()), id, visibleTo(caller), end]
     const [row] = await this.#database.write<Row>(END, values)
     const { outcome, replayed, hold } = row as Row
     const headers = replayHeader(replayed && outcome !== "key-reused")
@@ -153,6 +153,7 @@ function visibleTo({ operator, subject }: Caller): string | null {
   return operator ? null : subject
 }
 
+/** Of a request, for its key; a UUID in lower case, as the case of its digits means nothing (RFC 9562 § 4). */
 function digest(...parts: readonly (string | number | undefined)[]): Buffer {
   return createHash("sha256")
     .update(JSON.stringify(parts.map((part) => part ?? null)))

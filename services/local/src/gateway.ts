@@ -55,6 +55,10 @@ function forward(target: string, incoming: IncomingMessage, outgoing: ServerResp
   const headers = { ...incoming.headers }
   const named = (incoming.headers.connection ?? "").split(",").map((name) => name.trim().toLowerCase())
   for (const name of [...HOP_BY_HOP, ...named]) delete headers[name]
+  // A body goes onward framed: without either header Node writes that of a GET or DELETE bare, as if it were a request.
+  const { "transfer-encoding": coding, "content-length": length } = incoming.headers
+  if (coding !== undefined) headers["transfer-encoding"] = "chunked"
+  else if (length !== undefined) headers["content-length"] = length
   // The load balancer appends; what stands before is the caller's own claim.
   const before = incoming.headers["x-forwarded-for"]
   const address = incoming.socket.remoteAddress ?? "unknown"

@@ -184,6 +184,8 @@ export async function makeDatabase(
   const client = new pg.Client({ connectionString: postgres.url() })
   await client.connect()
   await client.query(`CREATE DATABASE ${DATABASE}`)
+  // Whoever may log in may go into these two as PostgreSQL makes them; `roles` shuts the services' own.
+  await client.query("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")
   await client.end()
   const admin = databaseSettingsOf({ DATABASE_URL: postgres.url(DATABASE) }, "postgres")
   const migrator = databaseSettingsOf({ DATABASE_URL: urlFor(postgres, MIGRATOR, passwords.migrator) }, MIGRATOR)

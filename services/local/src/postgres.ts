@@ -106,7 +106,12 @@ async function initialise(binaries: string, folder: string, data: string, identi
   const options = [`--pgdata=${data}`, "--username=postgres", `--pwfile=${passwordFile}`, "--auth=scram-sha-256"]
   // C sorts and compares by byte, the same on every machine; the rest would ask the machine's locales.
   const text = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync"]
-  await run(join(binaries, "initdb"), [...options, ...text], { ...identity, cwd: folder })
+  await run(join(binaries, "initdb"), [...options, ...text], { ...identity, cwd: folder }).catch((cause: unknown) => {
+    const { stderr, message } = cause as Error & { stderr?: string }
+    // Such as a user id without an entry in passwd; the command itself would be the loudest part of the line.
+    const reason = (stderr || message).trim().replaceAll(/\s*\n\s*/g, " | ")
+    throw new Error(`PostgreSQL's data folder can't be made: ${reason}`, { cause })
+  })
   await rm(passwordFile)
 }
 

@@ -30,6 +30,8 @@ export type Authentication = Static<typeof AuthenticationSchema>
 export const AUTHENTICATION: RecordKind<typeof AuthenticationSchema> = {
   schema: AuthenticationSchema,
   misfit: ({ jwksUri }) => {
+    // The format "uri" is of RFC 3986, which lets through what is no URL, such as port 99999.
+    if (!URL.canParse(jwksUri)) return "/jwksUri is not a URL"
     const { protocol, hostname, username, password } = new URL(jwksUri)
     const near = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname) || !/[.:]/.test(hostname)
     if (username || password) return "/jwksUri must hold no user or password"

@@ -5,7 +5,7 @@ export const EXIT_CODES = {
   usage: 64,
   unavailable: 69,
   internal: 70,
-  /** The drain's time was over with requests unanswered. */
+  /** The drain's time was over with requests unanswered, or connections to the database open. */
   unanswered: 75,
   noPermission: 77,
   configuration: 78,

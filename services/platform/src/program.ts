@@ -43,7 +43,13 @@ export async function run<Kinds extends RecordKinds>(
         const log = pino.destination({ dest: 1, sync: false, minLength: LOG_BUFFER_BYTES, periodicFlush: LOG_FLUSH_MS })
         try {
           const service = await serve(definition, settings, log)
-          await stopped
+          try {
+            // A start that fails is a bug, stores that are away are waited for: better to end than never to be ready.
+            await Promise.race([stopped, service.ready.then(() => stopped)])
+          } catch (error) {
+            await service.stop()
+            throw error
+          }
           return (await service.stop()) ? EXIT_CODES.ok : EXIT_CODES.unanswered
         } finally {
           log.flushSync()

@@ -18,12 +18,12 @@ export interface RunningService {
   /** Such as `http://127.0.0.1:1010`. */
   readonly address: string
   readonly app: App
-  /** Resolves when the service was ready for the first time, or was stopped before. */
+  /** Resolves when the service was ready for the first time, or was stopped before; rejects where it never will be. */
   readonly ready: Promise<void>
   /**
    * Takes no more, answers what is under way, gives back what it holds; ends within {@link Settings.drainMs}.
    *
-   * @returns whether all requests were answered
+   * @returns whether all requests were answered and all connections given back
    */
   stop(): Promise<boolean>
 }
@@ -126,20 +126,27 @@ export async function serve<Kinds extends RecordKinds>(
     app.log.info({}, "stopping: takes no more requests")
     readiness.drain()
     stopping.abort()
-    const finished = app.close().then(() => true)
+    let answered = false
+    const finished = app.close().then(async () => {
+      answered = true
+      table?.destroy()
+      // Within the deadline too: a database gone silent does not even take leave.
+      await database.close()
+      return true
+    })
     const late = new AbortController()
     const deadline = delay(settings.drainMs, false, { signal: late.signal }).catch(() => false)
     const drained = await Promise.race([finished, deadline])
     late.abort()
     if (!drained) {
-      app.log.warn({}, "stopped with requests unanswered: the time to drain is over")
+      const what = answered ? "connections to the database open" : "requests unanswered"
+      app.log.warn({}, `stopped with ${what}: the time to drain is over`)
       app.server.closeAllConnections()
       // Not waited for: a connection in the middle of a statement is given back when that ends.
-      void database.close().catch(() => {})
+      finished.catch(() => {})
+      if (!answered) void database.close().catch(() => {})
       return false
     }
-    table?.destroy()
-    await database.close()
     app.log.info({}, "stopped")
     return true
   }

@@ -1,5 +1,6 @@
 /** The HTTP server that all services share: limits, callers, problems, health, metrics, documentation. */
 
+import { STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 import fastifySwagger from "@fastify/swagger"
 import fastifySwaggerUi from "@fastify/swagger-ui"
@@ -74,6 +75,7 @@ export async function buildServer<Kinds extends RecordKinds>(parts: ServerParts<
   app.setErrorHandler<FastifyError>((error, request, reply) => answer(error, request, reply))
   app.setNotFoundHandler((request, reply) => answer(new Problem("not-found", "There is no such route"), request, reply))
   app.removeContentTypeParser("text/plain")
+  readJson(app)
   app.addSchema(ProblemSchema)
 
   app.decorateRequest("caller")
@@ -115,6 +117,15 @@ export async function buildServer<Kinds extends RecordKinds>(parts: ServerParts<
   registerInsideRoutes(app, context, readiness)
   await registerApi(app, parts)
   return app
+}
+
+/** As Fastify reads JSON itself, but that nothing is no body where none is asked for: clients name the type regardless. */
+function readJson(app: App): void {
+  const parse = app.getDefaultJsonParser("error", "error")
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body: string, done) => {
+    if (body === "" && request.routeOptions.schema?.body === undefined) done(null, undefined)
+    else parse(request, body, done)
+  })
 }
 
 /** What stands at the root of the port, for those inside: the load balancer's paths do not lead here. */
@@ -269,7 +280,7 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
   const problem = new Problem(brokenKind(error.code))
   const body = JSON.stringify(detailsOf(problem))
   socket.end(
-    `HTTP/1.1 ${problem.status} ${problem.status === 431 ? "Request Header Fields Too Large" : problem.status === 408 ? "Request Timeout" : "Bad Request"}\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
       `Content-Type: ${PROBLEM_JSON}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )
 }

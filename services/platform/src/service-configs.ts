@@ -23,6 +23,8 @@ interface Log {
 interface Held {
   readonly version: number
   readonly value: unknown
+  /** As it stood in the table. */
+  readonly body: string | undefined
 }
 
 const CONNECT_MS = 1000
@@ -134,8 +136,12 @@ export class ServiceConfigs<Kinds extends RecordKinds> {
         this.#complain(name, `record ${name} version ${version}: ${misfit}${stays}`)
         return
       }
-      this.#held.set(name, { version, value })
+      this.#held.set(name, { version, value, body: item.body })
       this.#log.info({ record: name, version }, "settings changed")
+    } else if (item.body !== held.body) {
+      // Not taken: instances that started before and after would each hold another version of the same number.
+      this.#complain(name, `record ${name}: version ${version} was changed in place; raise its version`)
+      return
     }
     this.#complaints.delete(name)
   }
@@ -147,8 +153,12 @@ export class ServiceConfigs<Kinds extends RecordKinds> {
     } catch {
       return { misfit: "body is not a string of JSON" }
     }
-    const misfit = this.#checks.get(name)?.(value) ?? kind.misfit?.(value)
-    return { value, misfit }
+    try {
+      return { value, misfit: this.#checks.get(name)?.(value) ?? kind.misfit?.(value) }
+    } catch (error) {
+      // A check with a bug must cost this record alone: not the ones after it, nor the service's start.
+      return { misfit: `it can't be checked (${error instanceof Error ? error.message : String(error)})` }
+    }
   }
 
   /** Logged when it is new, so that a table which stays wrong does not fill the log. */

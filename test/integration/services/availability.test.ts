@@ -50,6 +50,41 @@ describe("flights_availability", () => {
     await queryOnce(postgres.url(database), text, [id])
   }
 
+  it("the same UUID in capitals is the same request to an idempotency key", async () => {
+    const flightId = await flightWith(5)
+    const [key, endKey] = [randomUUID(), randomUUID()]
+    const first = await hold("ann", flightId, 2, {}, key)
+    const again = await hold("ann", flightId.toUpperCase(), 2, {}, key)
+    expect([again.status, again.headers["idempotency-replayed"]]).to.deep.equal([201, "true"])
+    expect(again.body.id).to.equal(first.body.id)
+    await end("ann", first.body.id, "confirm", endKey)
+    const ended = await end("ann", first.body.id.toUpperCase(), "confirm", endKey)
+    expect([ended.status, ended.headers["idempotency-replayed"]]).to.deep.equal([200, "true"])
+  })
+
+  it("an empty body with the content type of JSON is no body, where none is asked for", async () => {
+    const flightId = await flightWith(5)
+    const token = await suite.user("ann")
+    const headers = { "content-type": "application/json" }
+    for (const how of ["confirm", "release"] as const) {
+      const { body } = await hold("ann", flightId, 1)
+      const path = `${PATH}/holds/${body.id}/${how}`
+      expect((await suite.client.send("POST", path, { token, headers, body: "" })).status, how).to.equal(200)
+      const broken = await suite.client.send("POST", path, { token, headers, body: "{" })
+      expect(broken.body.type).to.equal(type("malformed-request"))
+      const poisoned = await suite.client.send("POST", path, { token, headers, body: '{"__proto__":{}}' })
+      expect(poisoned.body.type).to.equal(type("malformed-request"))
+    }
+    const asked = await suite.client.send("POST", `${PATH}/holds`, { token, headers, body: "" })
+    expect(asked.body.type).to.equal(type("malformed-request"))
+  })
+
+  it("tells the seats in one statement as they were at one moment: what counts lapsed holds is STABLE", async () => {
+    const { postgres, database } = suite.stores
+    const text = "SELECT provolatile FROM pg_proc WHERE oid = 'availability.lapsed(uuid, text)'::regprocedure"
+    expect(await queryOnce(postgres.url(database), text)).to.deep.equal([{ provolatile: "s" }])
+  })
+
   it("tells the seats of a flight, of a cabin, and of several flights at once", async () => {
     const [one, two] = [await flightWith(100), await flightWith(50)]
     await setCapacity(one, 8, "first")

@@ -2,11 +2,13 @@
 import { randomUUID } from "node:crypto"
 import { flightsAvailability } from "@perigee/flights-availability/service"
 import { type Postgres, startPostgres } from "@perigee/local/postgres"
+import type { Context } from "@perigee/platform/service"
+import type { RecordKinds } from "@perigee/platform/service-configs"
 import { userMetadata } from "@perigee/user-metadata/service"
 import { expect } from "chai"
 import pg from "pg"
 import type { Answer } from "../../support/services/client.ts"
-import { type Started, start, urlFor } from "../../support/services/running.ts"
+import { launch, type Started, start, urlFor } from "../../support/services/running.ts"
 import { freshStores, queryOnce, type Stores } from "../../support/services/stores.ts"
 import { startTcpProxy, type TcpProxy } from "../../support/services/tcp-proxy.ts"
 import { until } from "../../support/services/until.ts"
@@ -241,6 +243,29 @@ describe("faults", function () {
       proxy.heal()
       await until("recovery", async () => (await list()).status === 200, 5000)
       expect((await create("healed")).status).to.equal(201)
+    })
+
+    it("gone silent, it does not keep a service from ending within its time", async () => {
+      const url = urlFor(stores, userMetadata.role, proxy.port)
+      let database: Context<RecordKinds>["database"] | undefined
+      const tasks: typeof userMetadata.tasks = (context) => {
+        database = context.database
+        return []
+      }
+      const short = await launch({ ...userMetadata, tasks }, stores, { DATABASE_URL: url, DRAIN_SECONDS: "1" })
+      await short.service.ready
+      short.client.close()
+      proxy.stall()
+      try {
+        const from = Date.now()
+        // A statement is under way that nobody will answer; no request waits for it.
+        void database?.read({ name: "silent", text: "SELECT 1" }, []).catch(() => {})
+        expect(await short.service.stop(), "all given back").to.equal(false)
+        expect(Date.now() - from).to.be.within(900, 1500)
+        expect(short.rawLogs()).to.contain("connections to the database open")
+      } finally {
+        proxy.heal()
+      }
     })
 
     it("a slow statement is ended by the server and told as not done, and the others are answered meanwhile", async () => {

@@ -116,6 +116,15 @@ describe("npm run platform", function () {
     taker.close()
   })
 
+  it("says in one line that initdb does not run as a user without an entry in passwd, and leaves nothing", async function () {
+    if (process.getuid?.() !== 0) this.skip()
+    const before = folders()
+    const platform = runProgram(ENTRY, FREE, { uid: 54_321, gid: 54_321 })
+    expect(await platform.ended).to.equal(70)
+    expect(platform.stderr()).to.match(/^platform: PostgreSQL's data folder can't be made: initdb: .*54321.*\n$/)
+    expect(folders()).to.deep.equal(before)
+  })
+
   for (const [args, line] of [
     [["--port", "1"], /^platform: .*--port.*see --help\n$/],
     [["--users-port", "70000"], /^platform: --users-port: "70000" is not a port, 0 to 65535\n$/],

@@ -2,11 +2,12 @@
 import { once } from "node:events"
 import { createServer } from "node:net"
 import { MIGRATOR } from "@perigee/platform/migrations"
+import { run } from "@perigee/platform/program"
 import { userMetadata } from "@perigee/user-metadata/service"
 import { expect } from "chai"
 import { Client } from "../../support/services/client.ts"
 import { runProgram } from "../../support/services/program.ts"
-import { environmentOf, PASSWORDS, putAuthentication, urlFor } from "../../support/services/running.ts"
+import { environmentOf, PASSWORDS, prepare, putAuthentication, urlFor } from "../../support/services/running.ts"
 import { freshStores, type Stores } from "../../support/services/stores.ts"
 import { until } from "../../support/services/until.ts"
 
@@ -68,6 +69,24 @@ describe("the program of a service", function () {
     server.kill("SIGTERM")
     expect(await server.ended).to.equal(0)
     client.close()
+  })
+
+  it("ends where its start fails with a bug, and does not stay without ever being ready", async () => {
+    await prepare(userMetadata, stores)
+    await putAuthentication("user_metadata", stores)
+    const broken = {
+      ...userMetadata,
+      tasks: () => {
+        throw new Error("a bug")
+      },
+    }
+    const never = new Promise<void>(() => {})
+    const silent = { stdout: () => {}, stderr: () => {} }
+    // Ends the process with 70: see main().
+    const outcome = await run(broken, { argv: [], env: env({ LOG_LEVEL: "silent" }), ...silent, stopped: never }).catch(
+      String,
+    )
+    expect(outcome).to.equal("Error: a bug")
   })
 
   it("says in one line that its port is taken, and ends with 69", async () => {

@@ -1,6 +1,8 @@
 /** Least privilege in the database: each service's role owns nothing, and is refused outside of its schema and its verbs. */
 import { flightMetadata } from "@perigee/flight-metadata/service"
 import { flightsAvailability } from "@perigee/flights-availability/service"
+import { makeDatabase } from "@perigee/local/platform"
+import { startPostgres } from "@perigee/local/postgres"
 import { MIGRATOR, makeRoles } from "@perigee/platform/migrations"
 import { databaseSettingsOf } from "@perigee/platform/settings"
 import { userMetadata } from "@perigee/user-metadata/service"
@@ -20,6 +22,24 @@ describe("database roles", function () {
     for (const service of SERVICES) await prepare(service, stores)
   })
   after(() => stores?.stop())
+
+  it("of the local platform may not even connect to the databases that PostgreSQL brings", async () => {
+    const postgres = await startPostgres({ settings: ["fsync=off"] })
+    try {
+      await makeDatabase(postgres, PASSWORDS)
+      for (const { role } of SERVICES) {
+        for (const database of ["postgres", "template1"]) {
+          const code = await queryOnce(urlFor({ ...stores, postgres, database }, role), "SELECT 1").then(
+            () => "done",
+            (error: { code: string }) => error.code,
+          )
+          expect(code, `${role} in ${database}`).to.equal(REFUSED)
+        }
+      }
+    } finally {
+      await postgres.stop()
+    }
+  })
 
   const attempt = (role: string, text: string) =>
     queryOnce(urlFor(stores, role), text).then(

@@ -1,12 +1,16 @@
 /** Settings from DynamoDB: refreshed without a restart, the last good ones kept, and readiness that tells. */
 import { startDynamo } from "@perigee/local/dynamo"
+import { configTableClient, ServiceConfigs } from "@perigee/platform/service-configs"
 import { userMetadata } from "@perigee/user-metadata/service"
 import { expect } from "chai"
+import { Type } from "typebox"
 import { launch, prepare, putAuthentication, type Started } from "../../support/services/running.ts"
 import { freshStores, type Stores, TABLE } from "../../support/services/stores.ts"
 import { until } from "../../support/services/until.ts"
 
 const SERVICE = "user_metadata"
+/** A URI by RFC 3986, but no URL. */
+const badAuthentication = { issuer: "x", audience: "y", jwksUri: "https://issuer.example:99999/jwks" }
 const limits = (requestsPerWindow: number) => ({ requestsPerWindow, refusedPerWindow: 1000, windowSeconds: 60 })
 
 describe("settings", function () {
@@ -37,6 +41,16 @@ describe("settings", function () {
     expect(answer.status).to.equal(503)
     expect(answer.body.missing).to.deep.equal(["settings: record authentication"])
     expect((await running.client.send("GET", "/health/live")).body).to.deep.equal({ status: "live" })
+  })
+
+  it("is not ready with keys at a URL that is none, says so, and goes on to the next record", async () => {
+    await stores.dynamo.put(SERVICE, "authentication", 1, badAuthentication)
+    const answer = await until("the warning", async () => {
+      const one = await ready()
+      return one.text.includes("/jwksUri is not a URL") && one
+    })
+    expect(answer.status).to.equal(503)
+    await stores.dynamo.remove(SERVICE, "authentication")
   })
 
   it("is ready once the record is there, within a second", async () => {
@@ -78,6 +92,18 @@ describe("settings", function () {
     })
   }
 
+  it("keeps the last good settings when the record changed and its version did not, and says so", async () => {
+    await stores.dynamo.put(SERVICE, "limits", 2, limits(2001))
+    const answer = await until("the warning", async () => {
+      const one = await ready()
+      return one.text.includes("in place") && one
+    })
+    expect(answer.status).to.equal(200)
+    expect(answer.body.warnings).to.deep.equal(["record limits: version 2 was changed in place; raise its version"])
+    await stores.dynamo.put(SERVICE, "limits", 2, limits(2000))
+    await until("no warnings", async () => (await ready()).body.warnings.length === 0)
+  })
+
   it("keeps the last good settings when the record is an older version, or gone", async () => {
     await stores.dynamo.put(SERVICE, "limits", 1, limits(7))
     await until("the warning", async () => (await ready()).text.includes("is older than 2"))
@@ -94,6 +120,37 @@ describe("settings", function () {
     })
     await until("the warning", async () => (await ready()).text.includes("must be https://"))
     expect(await version("authentication")).to.equal(1)
+  })
+
+  it("takes the good one of two new records, and warns of the other", async () => {
+    await stores.dynamo.put(SERVICE, "authentication", 2, badAuthentication)
+    await stores.dynamo.put(SERVICE, "limits", 16, limits(2500))
+    await until("version 16", async () => (await version("limits")) === 16)
+    const answer = await ready()
+    expect(answer.status, "still ready").to.equal(200)
+    expect(answer.body.warnings).to.deep.equal([
+      "record authentication version 2: /jwksUri is not a URL; version 1 stays",
+    ])
+  })
+
+  it("a check that throws costs its own record alone", async () => {
+    const schema = Type.Object({ a: Type.Integer() })
+    const misfit = () => {
+      throw new Error("a bug")
+    }
+    const log = { info: () => {}, warn: () => {} }
+    const configs = new ServiceConfigs("odd", TABLE, { first: { schema, misfit }, second: { schema } }, log)
+    const client = await configTableClient({
+      table: TABLE,
+      region: "eu-central-1",
+      endpoint: stores.dynamo.endpoint,
+      refreshMs: 1,
+    })
+    for (const name of ["first", "second"]) await stores.dynamo.put("odd", name, 1, { a: 1 })
+    await configs.refresh(client)
+    client.destroy()
+    expect(configs.complaints()).to.deep.equal(["record first version 1: it can't be checked (a bug)"])
+    expect(configs.get("second")).to.deep.equal({ a: 1 })
   })
 
   it("recovers by itself when good settings follow bad ones", async () => {
