@@ -1,0 +1,74 @@
+/** What `publish` needs before anything else: a repository for each image, who may push and deploy, what is running. */
+import { Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib"
+import { Repository, RepositoryEncryption, TagMutability, TagStatus } from "aws-cdk-lib/aws-ecr"
+import { CfnOIDCProvider } from "aws-cdk-lib/aws-iam"
+import { ParameterTier, StringParameter } from "aws-cdk-lib/aws-ssm"
+import type { Construct } from "constructs"
+import { IMAGES, type ImageName, imageParameter, ROLLED_OUT, repositoryName } from "../names.ts"
+import type { Stage } from "../stage.ts"
+import { customerKey } from "./customer-key.ts"
+import { PipelineRoles } from "./pipeline-roles.ts"
+
+/** What an image parameter holds before anything was rolled out. */
+export const NOTHING_ROLLED_OUT = "none"
+
+/** Images kept in a repository, the newest first: enough to go back, few enough to pay for. */
+const KEPT_IMAGES = 50
+
+export class DeliveryStack extends Stack {
+  constructor(scope: Construct, id: string, stage: Stage, props: StackProps) {
+    super(scope, id, {
+      ...props,
+      description: `Perigee ${stage.name}: image repositories, pipeline roles, running images`,
+    })
+    const key = customerKey(this, "ImagesKey", stage.name, {
+      alias: "images",
+      description: "Encrypts the container images",
+      keep: stage.protect,
+    })
+    const repositories = IMAGES.map((image) => this.#repository(image, stage, key))
+    for (const name of ROLLED_OUT) {
+      // A rollout writes it from here on; the template never changes, so CloudFormation never writes it again.
+      const parameter = new StringParameter(this, `${name}-running`, {
+        parameterName: imageParameter(stage.name, name),
+        description: `Image of ${name} that runs: written by a successful rollout only`,
+        stringValue: NOTHING_ROLLED_OUT,
+        tier: ParameterTier.STANDARD,
+      })
+      if (stage.protect) parameter.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    }
+    const { organizationId, provider } = stage.circleci
+    const issuer = `oidc.circleci.com/org/${organizationId}`
+    const providerArn =
+      provider === "existing"
+        ? `arn:${this.partition}:iam::${this.account}:oidc-provider/${issuer}`
+        : new CfnOIDCProvider(this, "CircleCi", { url: `https://${issuer}`, clientIdList: [organizationId] }).attrArn
+    new PipelineRoles(this, "Pipeline", stage, { issuer, providerArn, repositories, imagesKey: key })
+  }
+
+  #repository(image: ImageName, stage: Stage, encryptionKey: ReturnType<typeof customerKey>): Repository {
+    return new Repository(this, image, {
+      repositoryName: repositoryName(stage.name, image),
+      imageTagMutability: TagMutability.IMMUTABLE,
+      imageScanOnPush: true,
+      encryption: RepositoryEncryption.KMS,
+      encryptionKey,
+      emptyOnDelete: !stage.protect,
+      removalPolicy: stage.protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      lifecycleRules: [
+        {
+          rulePriority: 1,
+          description: "Layers of pushes that broke off",
+          tagStatus: TagStatus.UNTAGGED,
+          maxImageAge: Duration.days(7),
+        },
+        {
+          rulePriority: 2,
+          description: `The newest ${KEPT_IMAGES}`,
+          tagStatus: TagStatus.ANY,
+          maxImageCount: KEPT_IMAGES,
+        },
+      ],
+    })
+  }
+}
