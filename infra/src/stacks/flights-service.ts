@@ -143,7 +143,9 @@ export class FlightsService extends Construct {
     allow(task.role, ["dynamodb:Query"], [data.configs.tableArn], {
       conditions: { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [name] } },
     })
-    allow(task.role, ["kms:Decrypt"], [data.key.keyArn])
+    allow(task.role, ["kms:Decrypt"], [data.key.keyArn], {
+      conditions: { StringEquals: { "kms:ViaService": `dynamodb.${stage.region}.amazonaws.com` } },
+    })
     return task
   }
 

@@ -4,7 +4,7 @@ import { Cluster, ContainerInsights, Secret as ContainerSecret } from "aws-cdk-l
 import { EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events"
 import { SnsTopic } from "aws-cdk-lib/aws-events-targets"
 import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam"
-import type { Key } from "aws-cdk-lib/aws-kms"
+import type { IKey } from "aws-cdk-lib/aws-kms"
 import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from "aws-cdk-lib/aws-lambda"
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aws-cdk-lib/aws-s3"
 import { CfnSchedule } from "aws-cdk-lib/aws-scheduler"
@@ -51,7 +51,7 @@ export class NeoStack extends Stack {
     this.#function(stage, network, secret, key, functionZip)
   }
 
-  #apiKey(stage: Stage, key: Key): Secret {
+  #apiKey(stage: Stage, key: IKey): Secret {
     const secret = new Secret(this, "ApiKey", {
       secretName: `perigee/${stage.name}/nasa-api-key`,
       // A value of Secrets Manager's own, which NASA rejects: whoever has a key puts it in.
@@ -68,7 +68,7 @@ export class NeoStack extends Stack {
     return secret
   }
 
-  #bucket(stage: Stage, encryptionKey: Key): Bucket {
+  #bucket(stage: Stage, encryptionKey: IKey): Bucket {
     const bucket = new Bucket(this, "Documents", {
       bucketName: neowsBucketName(this, stage.name),
       encryption: BucketEncryption.KMS,
@@ -93,7 +93,7 @@ export class NeoStack extends Stack {
     return bucket
   }
 
-  #scheduledTask(stage: Stage, network: NetworkStack, secret: Secret, bucket: Bucket, key: Key): void {
+  #scheduledTask(stage: Stage, network: NetworkStack, secret: Secret, bucket: Bucket, key: IKey): void {
     const cluster = new Cluster(this, "Cluster", {
       clusterName: clusterName(stage.name, "neo"),
       vpc: network.vpc,
@@ -112,8 +112,13 @@ export class NeoStack extends Stack {
       secrets: { NASA_API_KEY: ContainerSecret.fromSecretsManager(secret) },
       logs: logGroup(this, "TaskLogs", stage, `/perigee/${stage.name}/get-data`, network.operationsKey),
     })
+    allow(task.executionRole, ["kms:Decrypt"], [key.keyArn], {
+      conditions: { StringEquals: { "kms:ViaService": `secretsmanager.${this.region}.amazonaws.com` } },
+    })
     allow(task.role, ["s3:PutObject"], [bucket.arnForObjects(document)])
-    allow(task.role, ["kms:GenerateDataKey", "kms:Decrypt"], [key.keyArn])
+    allow(task.role, ["kms:Decrypt", "kms:GenerateDataKey"], [key.keyArn], {
+      conditions: { StringEquals: { "kms:ViaService": `s3.${this.region}.amazonaws.com` } },
+    })
 
     const scheduler = new Role(this, "SchedulerRole", {
       roleName: `perigee-${stage.name}-scheduler`,
@@ -184,7 +189,7 @@ export class NeoStack extends Stack {
     )
   }
 
-  #function(stage: Stage, network: NetworkStack, secret: Secret, key: Key, functionZip: string): void {
+  #function(stage: Stage, network: NetworkStack, secret: Secret, key: IKey, functionZip: string): void {
     const name = functionName(stage.name)
     const logs = logGroup(this, "FunctionLogs", stage, `/aws/lambda/${name}`, network.operationsKey)
     const role = new Role(this, "FunctionRole", {

@@ -98,7 +98,7 @@ export class PlatformStack extends Stack {
   }
 
   #listeners(stage: Stage, balancer: ApplicationLoadBalancer): ApplicationListener {
-    balancer.addListener("Http", {
+    const redirect = balancer.addListener("Http", {
       port: 80,
       open: false,
       defaultAction: ListenerAction.redirect({ protocol: "HTTPS", port: "443", permanent: true }),
@@ -112,9 +112,10 @@ export class PlatformStack extends Stack {
       defaultAction: ListenerAction.fixedResponse(404, { contentType: "application/json", messageBody: NOT_FOUND }),
     })
     // Source: ELB user guide, “HTTP header modification”.
-    const attributes = listener.node.defaultChild as CfnListener
-    attributes.listenerAttributes = [
-      { key: "routing.http.response.server.enabled", value: "false" },
+    const nameless = { key: "routing.http.response.server.enabled", value: "false" }
+    ;(redirect.node.defaultChild as CfnListener).listenerAttributes = [nameless]
+    ;(listener.node.defaultChild as CfnListener).listenerAttributes = [
+      nameless,
       { key: "routing.http.response.strict_transport_security.header_value", value: "max-age=31536000" },
       { key: "routing.http.response.x_content_type_options.header_value", value: "nosniff" },
     ]
