@@ -4,9 +4,9 @@ import type { Alarm } from "aws-cdk-lib/aws-cloudwatch"
 import {
   AlarmBehavior,
   AvailabilityZoneRebalancing,
-  type Cluster,
   FargatePlatformVersion,
   FargateService,
+  type ICluster,
   PropagatedTagSource,
 } from "aws-cdk-lib/aws-ecs"
 import {
@@ -40,7 +40,7 @@ export interface FlightsServiceProps {
   readonly listener: ApplicationListener
   /** Of the listener's rule: 1–50 000, its own. */
   readonly priority: number
-  readonly cluster: Cluster
+  readonly cluster: ICluster
   readonly network: NetworkStack
   readonly data: DataStack
 }

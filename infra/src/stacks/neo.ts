@@ -8,7 +8,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms"
 import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from "aws-cdk-lib/aws-lambda"
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aws-cdk-lib/aws-s3"
 import { CfnSchedule } from "aws-cdk-lib/aws-scheduler"
-import { Secret } from "aws-cdk-lib/aws-secretsmanager"
+import { type ISecret, Secret } from "aws-cdk-lib/aws-secretsmanager"
 import type { Construct } from "constructs"
 import { clusterName, functionName, neowsBucketName } from "../names.ts"
 import type { Stage } from "../stage.ts"
@@ -109,7 +109,7 @@ export class NeoStack extends Stack {
         NEOWS_PAGE: String(stage.neows.page),
         NEOWS_OUTPUT: `s3://${bucket.bucketName}/${document}`,
       },
-      secrets: { NASA_API_KEY: ContainerSecret.fromSecretsManager(secret) },
+      secrets: { NASA_API_KEY: ContainerSecret.fromSecretsManager(secret as ISecret) },
       logs: logGroup(this, "TaskLogs", stage, `/perigee/${stage.name}/get-data`, network.operationsKey),
     })
     allow(task.executionRole, ["kms:Decrypt"], [key.keyArn], {
