@@ -1,5 +1,5 @@
 /** Every security group of the stage and every rule between them, in one table: who may open a connection to whom. */
-import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from "aws-cdk-lib/aws-ec2"
+import { type CfnSecurityGroup, type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from "aws-cdk-lib/aws-ec2"
 import { Construct } from "constructs"
 import { ANYWHERE } from "../cidr.ts"
 import { SERVICES, type ServiceName, type Stage } from "../stage.ts"
@@ -29,6 +29,15 @@ const DESCRIPTIONS: Readonly<Record<Exclude<GroupName, ServiceName>, string>> = 
 const HTTP = 80
 const HTTPS = 443
 export const POSTGRESQL = 5432
+
+/** An outbound rule that no packet meets. Source: EC2 API reference, CreateSecurityGroup; CDK writes the same. */
+const NOTHING = {
+  cidrIp: "255.255.255.255/32",
+  description: "Disallow all traffic",
+  ipProtocol: "icmp",
+  fromPort: 252,
+  toPort: 86,
+} as const
 
 interface Flow {
   readonly from: GroupName | "internet"
@@ -68,7 +77,9 @@ export class Groups extends Construct {
         allowAllOutbound: false,
       })
     }
+    const opened = new Set<string>()
     for (const { from, to, port } of flows(stage)) {
+      if (to === "internet") opened.add(from)
       const tcp = Port.tcp(port)
       const about = `${from} to ${to}`
       if (from === "internet") made[to as GroupName].addIngressRule(Peer.ipv4(ANYWHERE), tcp, about)
@@ -77,6 +88,11 @@ export class Groups extends Construct {
         made[from].addEgressRule(made[to], tcp, about)
         made[to].addIngressRule(made[from], tcp, about)
       }
+    }
+    for (const name of GROUPS.filter((one) => !opened.has(one))) {
+      // Rules to other groups are resources of their own; a group that shows none itself gets EC2's, which allows everything.
+      const group = made[name].node.defaultChild as CfnSecurityGroup
+      group.securityGroupEgress = [NOTHING]
     }
     acknowledge(
       made.load_balancer,

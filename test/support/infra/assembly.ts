@@ -59,6 +59,14 @@ export function templatesOf(name: string): Templates {
   return templates
 }
 
+/** For `before`: the first synthesis of a process loads CDK, which takes its time. */
+export function synthesized(name: string): Mocha.Func {
+  return function () {
+    this.timeout(120_000)
+    templatesOf(name)
+  }
+}
+
 export function ofType(template: Template, type: string): [id: string, resource: Resource][] {
   return Object.entries(template.Resources).filter(([, resource]) => resource.Type === type)
 }
