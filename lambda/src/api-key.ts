@@ -3,8 +3,11 @@ import { type Clock, isApiKey } from "@perigee/app/neows"
 import { KeyUnavailable } from "./errors.ts"
 import type { KeySource } from "./settings.ts"
 
-/** Gives the text of a secret or parameter. */
-export type ReadText = (source: Exclude<KeySource, { kind: "variable" }>) => Promise<string>
+/** Gives the text of a secret or parameter; lets go of it when the signal aborts. */
+export type ReadText = (source: Exclude<KeySource, { kind: "variable" }>, signal: AbortSignal) => Promise<string>
+
+/** Milliseconds for a read, the SDK's three attempts together. */
+const READ_MS = 5000
 
 export interface ApiKeyOptions {
   readonly keySource: KeySource
@@ -14,13 +17,20 @@ export interface ApiKeyOptions {
   readonly keyTtlMs: number
 }
 
+/** A read under way, and how many wait for it. */
+interface Reading {
+  readonly key: Promise<string>
+  readonly stop: AbortController
+  waiting: number
+}
+
 export class ApiKey {
   readonly #options: ApiKeyOptions
   readonly #clock: Clock
   readonly #read: ReadText
   #kept: { readonly key: string; readonly readAt: number } | undefined
   /** The read under way, which everybody who wants a key waits for. */
-  #reading: Promise<string> | undefined
+  #reading: Reading | undefined
 
   constructor(options: ApiKeyOptions, clock: Clock, read: ReadText) {
     this.#options = options
@@ -28,41 +38,70 @@ export class ApiKey {
     this.#read = read
   }
 
-  /** @throws KeyUnavailable */
-  async current(): Promise<string> {
+  /**
+   * @param signal of whoever asks: a read for which nobody waits any more is stopped and forgotten. In an environment
+   *   that Lambda froze after a time-out it would be dead, and the next to ask must not wait for it.
+   * @throws KeyUnavailable
+   */
+  async current(signal?: AbortSignal): Promise<string> {
     const { keySource, keyTtlMs } = this.#options
     if (keySource.kind === "variable") return keySource.key
     const kept = this.#kept
     // A clock that was set back makes it read again, too.
     const age = kept === undefined ? Number.NaN : this.#clock.now() - kept.readAt
-    return kept !== undefined && age >= 0 && age < keyTtlMs ? kept.key : await this.#anew()
+    return kept !== undefined && age >= 0 && age < keyTtlMs ? kept.key : await this.#anew(signal)
   }
 
   /**
    * The key after one was rejected: read anew, unless another invocation has done so since.
    *
+   * @param signal as of {@link current}
    * @returns undefined where it is that same one
    * @throws KeyUnavailable
    */
-  async after(rejected: string): Promise<string | undefined> {
+  async after(rejected: string, signal?: AbortSignal): Promise<string | undefined> {
     if (this.#options.keySource.kind === "variable") return undefined
-    const other = this.#kept !== undefined && this.#kept.key !== rejected ? this.#kept.key : await this.#anew()
+    const other = this.#kept !== undefined && this.#kept.key !== rejected ? this.#kept.key : await this.#anew(signal)
     return other === rejected ? undefined : other
   }
 
-  async #anew(): Promise<string> {
-    this.#reading ??= this.#readKey().finally(() => {
-      this.#reading = undefined
-    })
-    return await this.#reading
+  async #anew(signal?: AbortSignal): Promise<string> {
+    this.#reading ??= this.#begin()
+    const reading = this.#reading
+    const leave = () => {
+      reading.waiting -= 1
+      if (reading.waiting > 0) return
+      this.#forget(reading)
+      reading.stop.abort(signal?.reason)
+    }
+    reading.waiting += 1
+    signal?.addEventListener("abort", leave, { once: true })
+    try {
+      return await reading.key
+    } finally {
+      signal?.removeEventListener("abort", leave)
+    }
   }
 
-  async #readKey(): Promise<string> {
+  #begin(): Reading {
+    const stop = new AbortController()
+    const reading: Reading = { key: this.#readKey(stop.signal).finally(() => this.#forget(reading)), stop, waiting: 0 }
+    return reading
+  }
+
+  /** Another may have begun since. */
+  #forget(reading: Reading): void {
+    if (this.#reading === reading) this.#reading = undefined
+  }
+
+  async #readKey(stop: AbortSignal): Promise<string> {
     const { keySource, keyField } = this.#options
     if (keySource.kind === "variable") return keySource.key
     const readAt = this.#clock.now()
-    const key = keyIn(await this.#read(keySource), keyField, VARIABLES[keySource.kind])
-    this.#kept = { key, readAt }
+    const text = await this.#read(keySource, AbortSignal.any([stop, AbortSignal.timeout(READ_MS)]))
+    const key = keyIn(text, keyField, VARIABLES[keySource.kind])
+    // What a read that was let go of brings after all may be older than what is kept.
+    if (!stop.aborted) this.#kept = { key, readAt }
     return key
   }
 }

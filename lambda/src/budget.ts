@@ -22,10 +22,11 @@ export interface Budget {
   /**
    * The outcome of `work`, if it comes before the deadline.
    *
+   * @param work not begun without time; its signal aborts when the time is over
    * @param what is going on, for the error
    * @throws OutOfTime
    */
-  within<T>(work: Promise<T>, what: string): Promise<T>
+  within<T>(work: (signal: AbortSignal) => Promise<T>, what: string): Promise<T>
 }
 
 /** @param memoryMiB of the function, by which its share of a processor goes */
@@ -35,16 +36,22 @@ export function budgetOf(context: Context, clock: Clock, memoryMiB: number): Bud
   return {
     deadline: { at, msPerMiB: CLEANING_MS_PER_MIB * slowness },
     within: async (work, what) => {
-      // Whoever is out of time does not hear how it went on.
-      work.catch(() => {})
       const outOfTime = () => new OutOfTime(`the time is used up while ${what}`)
       const leftMs = at - clock.now()
       if (leftMs <= 0) throw outOfTime()
       let timer: NodeJS.Timeout | undefined
+      const stop = new AbortController()
       const end = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(outOfTime()), leftMs)
+        timer = setTimeout(() => {
+          const reason = outOfTime()
+          reject(reason)
+          stop.abort(reason)
+        }, leftMs)
       })
-      return await Promise.race([work, end]).finally(() => clearTimeout(timer))
+      const working = work(stop.signal)
+      // Whoever is out of time does not hear how it went on.
+      working.catch(() => {})
+      return await Promise.race([working, end]).finally(() => clearTimeout(timer))
     },
   }
 }

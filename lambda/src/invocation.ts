@@ -124,12 +124,12 @@ async function documentOf(
     )
     return course.page.document
   }
-  const key = await within(apiKey.current(), "the API key is read")
+  const key = await within((signal) => apiKey.current(signal), "the API key is read")
   try {
     return await fetchWith(key)
   } catch (error) {
     if (!(error instanceof KeyRejected)) throw error
-    const other = await within(apiKey.after(key), "the API key is read anew")
+    const other = await within((signal) => apiKey.after(key, signal), "the API key is read anew")
     if (other === undefined) throw error
     return await fetchWith(other)
   }

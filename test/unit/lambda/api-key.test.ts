@@ -104,6 +104,67 @@ describe("lambda/api-key", () => {
     expect(await source.current()).to.equal(text)
   })
 
+  describe("a read that nobody waits for any more", () => {
+    /** Reads that end when the test says so. */
+    let ends: ((text: string) => void)[]
+    let signals: AbortSignal[]
+    beforeEach(() => {
+      ends = []
+      signals = []
+    })
+    const slow: ReadText = async (_, signal) => {
+      signals.push(signal)
+      return await new Promise((end) => ends.push(end))
+    }
+
+    it("is stopped, and the next to ask reads again", async () => {
+      const source = apiKey(SECRET, 300_000, slow)
+      const first = new AbortController()
+      source.current(first.signal).catch(() => {})
+      first.abort()
+      const second = source.current()
+      ends[1]?.(text)
+      expect(await second).to.equal(text)
+      expect(signals.map(({ aborted }) => aborted)).to.deep.equal([true, false])
+    })
+
+    it("neither replaces a newer key when it ends after all, nor ends the read that came after it", async () => {
+      const source = apiKey(SECRET, 300_000, slow)
+      const first = new AbortController()
+      const old = source.current(first.signal)
+      first.abort()
+      const second = source.current()
+      ends[0]?.(freshKey())
+      await old
+      const third = source.current()
+      ends[1]?.(text)
+      expect(await Promise.all([second, third, source.current()])).to.deep.equal([text, text, text])
+      expect(ends).to.have.length(2)
+      // And the other way round: the newer key is kept, then the old read ends.
+      const another = apiKey(SECRET, 300_000, slow)
+      const left = new AbortController()
+      const late = another.current(left.signal)
+      left.abort()
+      const newer = another.current()
+      ends[3]?.(text)
+      await newer
+      ends[2]?.(freshKey())
+      await late
+      expect(await another.current()).to.equal(text)
+    })
+
+    it("goes on while another waits for it", async () => {
+      const source = apiKey(SECRET, 300_000, slow)
+      const first = new AbortController()
+      source.current(first.signal).catch(() => {})
+      const second = source.current(new AbortController().signal)
+      first.abort()
+      ends[0]?.(text)
+      expect(await second).to.equal(text)
+      expect(signals[0]?.aborted).to.equal(false)
+    })
+  })
+
   describe("is taken from", () => {
     const forms: Readonly<Record<string, (key: string) => string>> = {
       "a plain text": (key) => key,

@@ -261,6 +261,17 @@ describe("lambda/invocation", () => {
       expect(performance.now() - started).to.be.within(200, 500)
     })
 
+    it("that a read of the key used up is not the next invocation's: it reads again", async () => {
+      let reads = 0
+      const handle = handler({}, async () => {
+        reads += 1
+        return reads === 1 ? await new Promise<never>(() => {}) : key
+      })
+      expect((await rejection(handle({ page: PAGE }, context(700)))).name).to.equal("OutOfTime")
+      expect(await handle({ page: PAGE }, context(1500))).to.have.property("page")
+      expect(reads).to.equal(2)
+    })
+
     it("bounds an attempt that does not end, which the system's clock measures", async () => {
       server.answer(() => {})
       const started = Date.now()
