@@ -8,6 +8,10 @@ export type ReadText = (source: Exclude<KeySource, { kind: "variable" }>, signal
 
 /** Milliseconds for a read, the SDK's three attempts together. */
 const READ_MS = 5000
+/** The same where there is a key to fall back on. */
+const REFRESH_MS = 1000
+/** Milliseconds for which a key that could not be read anew is used on, at most its time-to-live, before it is tried again. */
+const PUT_OFF_MS = 30_000
 
 export interface ApiKeyOptions {
   readonly keySource: KeySource
@@ -15,6 +19,24 @@ export interface ApiKeyOptions {
   readonly keyField: string
   /** Milliseconds. */
   readonly keyTtlMs: number
+}
+
+/** Who wants a key. */
+export interface Asker {
+  /**
+   * A read for which nobody waits any more is stopped and forgotten: in an environment that Lambda froze after a time-out
+   * it would be dead, and the next to ask must not wait for it.
+   */
+  readonly signal?: AbortSignal
+  /** Told that the key is an old one, and why. */
+  readonly warn?: (message: string) => void
+}
+
+interface Kept {
+  readonly key: string
+  /** Milliseconds since 1970 between which it is good. */
+  readonly from: number
+  readonly until: number
 }
 
 /** A read under way, and how many wait for it. */
@@ -28,7 +50,7 @@ export class ApiKey {
   readonly #options: ApiKeyOptions
   readonly #clock: Clock
   readonly #read: ReadText
-  #kept: { readonly key: string; readonly readAt: number } | undefined
+  #kept: Kept | undefined
   /** The read under way, which everybody who wants a key waits for. */
   #reading: Reading | undefined
 
@@ -39,34 +61,45 @@ export class ApiKey {
   }
 
   /**
-   * @param signal of whoever asks: a read for which nobody waits any more is stopped and forgotten. In an environment
-   *   that Lambda froze after a time-out it would be dead, and the next to ask must not wait for it.
+   * The key, read anew when its time is over. Where that fails the old one is used on: NASA takes it for as long as it
+   * was not rotated, and says so if it was.
+   *
    * @throws KeyUnavailable
    */
-  async current(signal?: AbortSignal): Promise<string> {
+  async current({ signal, warn }: Asker = {}): Promise<string> {
     const { keySource, keyTtlMs } = this.#options
     if (keySource.kind === "variable") return keySource.key
     const kept = this.#kept
+    if (kept === undefined) return await this.#anew(READ_MS, signal)
+    const now = this.#clock.now()
     // A clock that was set back makes it read again, too.
-    const age = kept === undefined ? Number.NaN : this.#clock.now() - kept.readAt
-    return kept !== undefined && age >= 0 && age < keyTtlMs ? kept.key : await this.#anew(signal)
+    if (now >= kept.from && now < kept.until) return kept.key
+    try {
+      return await this.#anew(REFRESH_MS, signal)
+    } catch (error) {
+      if (!(error instanceof KeyUnavailable) || signal?.aborted) throw error
+      const from = this.#clock.now()
+      this.#kept = { key: kept.key, from, until: from + Math.min(keyTtlMs, PUT_OFF_MS) }
+      warn?.(`${error.message}; the key that was read before is used on`)
+      return kept.key
+    }
   }
 
   /**
    * The key after one was rejected: read anew, unless another invocation has done so since.
    *
-   * @param signal as of {@link current}
    * @returns undefined where it is that same one
    * @throws KeyUnavailable
    */
-  async after(rejected: string, signal?: AbortSignal): Promise<string | undefined> {
+  async after(rejected: string, { signal }: Asker = {}): Promise<string | undefined> {
     if (this.#options.keySource.kind === "variable") return undefined
-    const other = this.#kept !== undefined && this.#kept.key !== rejected ? this.#kept.key : await this.#anew(signal)
+    const kept = this.#kept?.key
+    const other = kept !== undefined && kept !== rejected ? kept : await this.#anew(READ_MS, signal)
     return other === rejected ? undefined : other
   }
 
-  async #anew(signal?: AbortSignal): Promise<string> {
-    this.#reading ??= this.#begin()
+  async #anew(ms: number, signal?: AbortSignal): Promise<string> {
+    this.#reading ??= this.#begin(ms)
     const reading = this.#reading
     const leave = () => {
       reading.waiting -= 1
@@ -83,9 +116,10 @@ export class ApiKey {
     }
   }
 
-  #begin(): Reading {
+  #begin(ms: number): Reading {
     const stop = new AbortController()
-    const reading: Reading = { key: this.#readKey(stop.signal).finally(() => this.#forget(reading)), stop, waiting: 0 }
+    const key = this.#readKey(ms, stop.signal).finally(() => this.#forget(reading))
+    const reading: Reading = { key, stop, waiting: 0 }
     return reading
   }
 
@@ -94,14 +128,14 @@ export class ApiKey {
     if (this.#reading === reading) this.#reading = undefined
   }
 
-  async #readKey(stop: AbortSignal): Promise<string> {
-    const { keySource, keyField } = this.#options
+  async #readKey(ms: number, stop: AbortSignal): Promise<string> {
+    const { keySource, keyField, keyTtlMs } = this.#options
     if (keySource.kind === "variable") return keySource.key
-    const readAt = this.#clock.now()
-    const text = await this.#read(keySource, AbortSignal.any([stop, AbortSignal.timeout(READ_MS)]))
+    const from = this.#clock.now()
+    const text = await this.#read(keySource, AbortSignal.any([stop, AbortSignal.timeout(ms)]))
     const key = keyIn(text, keyField, VARIABLES[keySource.kind])
     // What a read that was let go of brings after all may be older than what is kept.
-    if (!stop.aborted) this.#kept = { key, readAt }
+    if (!stop.aborted) this.#kept = { key, from, until: from + keyTtlMs }
     return key
   }
 }

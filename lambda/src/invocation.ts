@@ -69,6 +69,8 @@ function warmUp({ env, clock, readText }: Surroundings): Warm {
   return { settings, apiKey: new ApiKey(settings, clock, readText) }
 }
 
+type Warn = (message: string, more?: Readonly<Record<string, unknown>>) => void
+
 /** How far an invocation has come. */
 class Course {
   asked: Asked | undefined
@@ -76,16 +78,16 @@ class Course {
   attempts = 0
   /** Keys that were used: what is told of the invocation is cleaned of them. */
   readonly keys: string[] = []
-  readonly #warn: (message: string, more: Readonly<Record<string, unknown>>) => void
+  readonly warn: Warn
 
-  constructor(warn: (message: string, more: Readonly<Record<string, unknown>>) => void) {
-    this.#warn = warn
+  constructor(warn: Warn) {
+    this.warn = warn
   }
 
   readonly onRetry = ({ attempt, attempts, what, waitMs }: Retry): void => {
     this.attempts += 1
     const message = `attempt ${attempt} of ${attempts}: ${clean(what, this.keys)}`
-    this.#warn(message, { waitMilliseconds: Math.round(waitMs) })
+    this.warn(message, { waitMilliseconds: Math.round(waitMs) })
   }
 
   told() {
@@ -124,12 +126,12 @@ async function documentOf(
     )
     return course.page.document
   }
-  const key = await within((signal) => apiKey.current(signal), "the API key is read")
+  const key = await within((signal) => apiKey.current({ signal, warn: course.warn }), "the API key is read")
   try {
     return await fetchWith(key)
   } catch (error) {
     if (!(error instanceof KeyRejected)) throw error
-    const other = await within((signal) => apiKey.after(key, signal), "the API key is read anew")
+    const other = await within((signal) => apiKey.after(key, { signal }), "the API key is read anew")
     if (other === undefined) throw error
     return await fetchWith(other)
   }

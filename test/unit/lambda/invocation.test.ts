@@ -380,6 +380,27 @@ describe("lambda/invocation", () => {
       expect(server.received).to.have.length(2)
     })
 
+    it("that can't be read anew is used on, and the log warns of it", async () => {
+      let reads = 0
+      const handle = handler({ NASA_API_KEY_TTL: "0" }, async () => {
+        reads += 1
+        if (reads > 1) throw new KeyUnavailable("NASA_API_KEY_SECRET_ID: it can't be read (TimeoutError)")
+        return key
+      })
+      await handle({ page: PAGE }, context())
+      await handle({ page: PAGE }, context())
+      expect(keysSent()).to.deep.equal([key, key])
+      expect(logged().map(({ level, requestId, message }) => [level, requestId, message])).to.deep.equal([
+        ["INFO", "request-1", "page fetched"],
+        [
+          "WARN",
+          "request-1",
+          "NASA_API_KEY_SECRET_ID: it can't be read (TimeoutError); the key that was read before is used on",
+        ],
+        ["INFO", "request-1", "page fetched"],
+      ])
+    })
+
     it("of the environment that is rejected is not tried again", async () => {
       server.answer(takes(() => ""))
       expect((await rejection(handler()({ page: PAGE }, context()))).name).to.equal("KeyRejected")
