@@ -5,7 +5,7 @@ import type { Dispatcher } from "undici"
 import manifest from "../package.json" with { type: "json" }
 import { answerOf } from "./answer.ts"
 import { ApiKey, type ReadText } from "./api-key.ts"
-import { budgetOf, type Context } from "./budget.ts"
+import { type Budget, budgetOf, type Context } from "./budget.ts"
 import { type Asked, askedOf, callerOf } from "./event.ts"
 import { clean, directFailure, httpFailure, knownFailure } from "./failure.ts"
 import { type LogOptions, logInvocation, logLine } from "./log.ts"
@@ -13,6 +13,8 @@ import { type Settings, settingsOf } from "./settings.ts"
 
 /** Largest answer that is read, bytes: over any caller's limit, and little enough for 128 MiB of memory. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024
+/** Most values of an answer; the largest page seen has some 14 000. What is computed takes time by their number. */
+const MAX_VALUES = 100_000
 
 export interface Surroundings {
   readonly env: Environment
@@ -48,8 +50,9 @@ export function handlerOf(surroundings: Surroundings): Handler {
       course.asked = askedOf(event, caller)
       // Bad settings fail an invocation, with name and words; at the start they would be a crash of the runtime.
       warm ??= warmUp(surroundings)
-      const document = await documentOf(course.asked, course, { ...surroundings, ...warm }, context)
-      const answer = answerOf(document, caller)
+      const budget = budgetOf(context, clock, warm.settings.memoryMiB)
+      const page = await pageOf(course.asked, course, { ...surroundings, ...warm }, budget)
+      const answer = answerOf(page.document, caller, () => budget.assertTimeToAnswer(page))
       const message = course.keys.includes(DEMO_KEY) ? "page fetched with DEMO_KEY, as no key is set" : "page fetched"
       logInvocation(log, "INFO", { ...told(), outcome: "ok", message })
       return answer
@@ -97,15 +100,14 @@ class Course {
   }
 }
 
-/** The page's document, within the invocation's time; with a key read anew, once, where the first is rejected. */
-async function documentOf(
+/** The page, within the invocation's time; with a key read anew, once, where the first is rejected. */
+async function pageOf(
   asked: Asked,
   course: Course,
   { settings, apiKey, clock, dispatcher }: Surroundings & Warm,
-  context: Context,
-): Promise<string> {
-  const { deadline, within } = budgetOf(context, clock, settings.memoryMiB)
-  const fetchWith = async (key: string): Promise<string> => {
+  { deadline, within }: Budget,
+): Promise<BrowsePage> {
+  const fetchWith = async (key: string): Promise<BrowsePage> => {
     course.keys.push(key)
     course.attempts += 1
     const { baseUrl, timeoutMs, retries, maxWaitMs } = settings
@@ -120,11 +122,12 @@ async function documentOf(
         clock,
         userAgent: `perigee-lambda/${manifest.version}`,
         maxBytes: MAX_ANSWER_BYTES,
+        maxValues: MAX_VALUES,
         layout: "compact",
         onRetry: course.onRetry,
       },
     )
-    return course.page.document
+    return course.page
   }
   const key = await within((signal) => apiKey.current({ signal, warn: course.warn }), "the API key is read")
   try {
