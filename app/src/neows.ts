@@ -75,6 +75,8 @@ export interface BrowseOptions {
   readonly maxValues?: number
   /** How the document is laid out. Default: `indented`. */
   readonly layout?: Layout
+  /** Told what each answer, of an error too, says of the rate limit. */
+  readonly onRateLimit?: (rateLimit: RateLimit) => void
   /** Told before each wait. */
   readonly onRetry?: (retry: Retry) => void
 }
@@ -138,7 +140,7 @@ export function browseUrl({ baseUrl, page, size }: Omit<BrowseRequest, "apiKey">
  *   carry the key to another origin)
  */
 export async function browse(request: BrowseRequest, options: BrowseOptions): Promise<BrowsePage> {
-  const { clock = systemClock, retries, signal, onRetry, deadline, maxBytes = MAX_ANSWER_BYTES } = options
+  const { clock = systemClock, retries, signal, onRetry, onRateLimit, deadline, maxBytes = MAX_ANSWER_BYTES } = options
   assertUsable(request)
   const url = browseUrl(request)
   const attempts = retries + 1
@@ -152,6 +154,7 @@ export async function browse(request: BrowseRequest, options: BrowseOptions): Pr
     if (givenMs <= 0) throw outOfTime(made - 1, last)
     const timeoutMs = Math.min(options.timeoutMs, givenMs)
     const outcome = await attempt({ ...options, url, apiKey: request.apiKey, timeoutMs, maxBytes })
+    if ("headers" in outcome) onRateLimit?.(rateLimitOf(outcome.headers))
     const { layout = "indented", maxWaitMs, maxValues = MAX_VALUES } = options
     const values = outcome.kind === "answer" ? valuesIn(outcome.body) : 0
     if (outcome.kind === "answer" && values <= maxValues && deadline) {

@@ -1,5 +1,13 @@
 /** An invocation from event to answer: asked → key → page → answer → log. Its surroundings are handed in. */
-import { type BrowsePage, browse, type Clock, DEMO_KEY, KeyRejected, type Retry } from "@perigee/app/neows"
+import {
+  type BrowsePage,
+  browse,
+  type Clock,
+  DEMO_KEY,
+  KeyRejected,
+  type RateLimit,
+  type Retry,
+} from "@perigee/app/neows"
 import type { Environment } from "@perigee/app/setting-value"
 import type { Dispatcher } from "undici"
 import manifest from "../package.json" with { type: "json" }
@@ -81,10 +89,24 @@ class Course {
   attempts = 0
   /** Keys that were used: what is told of the invocation is cleaned of them. */
   readonly keys: string[] = []
+  /** Of the key in use. */
+  #rateLimit: RateLimit = {}
   readonly warn: Warn
 
   constructor(warn: Warn) {
     this.warn = warn
+  }
+
+  /** The first attempt with a key. */
+  begin(key: string): void {
+    this.keys.push(key)
+    this.attempts += 1
+    this.#rateLimit = {}
+  }
+
+  /** One answer may tell what another does not. */
+  readonly onRateLimit = (rateLimit: RateLimit): void => {
+    this.#rateLimit = { ...this.#rateLimit, ...rateLimit }
   }
 
   readonly onRetry = ({ attempt, attempts, what, waitMs }: Retry): void => {
@@ -94,7 +116,7 @@ class Course {
   }
 
   told() {
-    const { limit, remaining } = this.page?.rateLimit ?? {}
+    const { limit, remaining } = this.#rateLimit
     const { attempts, asked, page } = this
     return { ...asked, attempts, bytes: page?.bytes, rateLimit: limit, rateLimitLeft: remaining }
   }
@@ -108,8 +130,7 @@ async function pageOf(
   { deadline, within }: Budget,
 ): Promise<BrowsePage> {
   const fetchWith = async (key: string): Promise<BrowsePage> => {
-    course.keys.push(key)
-    course.attempts += 1
+    course.begin(key)
     const { baseUrl, timeoutMs, retries, maxWaitMs } = settings
     course.page = await browse(
       { ...asked, baseUrl, apiKey: key },
@@ -124,6 +145,7 @@ async function pageOf(
         maxBytes: MAX_ANSWER_BYTES,
         maxValues: MAX_VALUES,
         layout: "compact",
+        onRateLimit: course.onRateLimit,
         onRetry: course.onRetry,
       },
     )

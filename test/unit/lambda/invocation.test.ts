@@ -557,6 +557,42 @@ describe("lambda/invocation", () => {
       })
     })
 
+    it("tells the requests that are left of an error's answer too, and makes a metric of them", async () => {
+      const left = (n: number) => ({ "x-ratelimit-limit": "1000", "x-ratelimit-remaining": `${n}` })
+      const answers: readonly Answer[] = [
+        (response) => send(response, 429, "", { "retry-after": "2870", ...left(0) }),
+        (response) => send(response, 403, "", left(1)),
+        (response) => send(response, 404, "", left(2)),
+        (response) => send(response, 503, "", left(3)),
+        (response) => send(response, 200, "{}", left(4)),
+        (response) => response.writeHead(200, { "content-length": 8_388_609, ...left(5) }).write("{"),
+      ]
+      for (const answer of answers) {
+        server.answer(answer)
+        await rejection(handler({ NEOWS_RETRIES: "0" })({ page: PAGE }, context()))
+      }
+      expect(logged().map(({ rateLimit, rateLimitLeft }) => [rateLimit, rateLimitLeft])).to.deep.equal(
+        answers.map((_, n) => [1000, n]),
+      )
+      for (const { _aws } of logged()) {
+        expect(_aws.CloudWatchMetrics[0].Metrics).to.deep.include({ Name: "rateLimitLeft", Unit: "Count" })
+      }
+    })
+
+    it("tells those of the last answer that told, with the key in use", async () => {
+      server.answer((response, nth) => {
+        if (nth === 0) return send(response, 503, "", { "x-ratelimit-limit": "1000", "x-ratelimit-remaining": "9" })
+        return send(response, 503, "", nth === 1 ? { "x-ratelimit-remaining": "8" } : {})
+      })
+      await rejection(handler({ NEOWS_RETRIES: "2" })({ page: PAGE }, context()))
+      expect(logged().at(-1)).to.include({ rateLimit: 1000, rateLimitLeft: 8 })
+      server.answer((response, nth) =>
+        nth === 0 ? send(response, 403, "", { "x-ratelimit-remaining": "7" }) : send(response, 404, ""),
+      )
+      await rejection(handler({}, async () => freshKey())({ page: PAGE }, context()))
+      expect(logged().at(-1)).to.include({ outcome: "PageOutOfRange" }).and.not.to.have.property("rateLimitLeft")
+    })
+
     it("names metrics that are there, each a member with a number (EMF specification)", async () => {
       server.answer((response) => send(response, 404, ""))
       await rejection(handler()({ page: PAGE }, context()))
