@@ -14,6 +14,8 @@ import { FakeClock } from "../../support/fake-clock.ts"
 import { type Answer, Loopback } from "../../support/loopback.ts"
 
 const PAGE = 7
+/** The test clock's first moment, as an HTTP date. */
+const START = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 function pageBody(key: string, changes: Readonly<Record<string, unknown>> = {}): string {
   const link = `http://api.nasa.gov/neo/rest/v1/neo/browse?page=${PAGE}&api_key=${key}`
@@ -194,6 +196,27 @@ describe("lambda/invocation", () => {
       server.answer(limited)
       const multi = (await handler()(alb("multiValueQueryStringParameters", ["7"]), context())) as HttpAnswer
       expect(multi.multiValueHeaders?.["retry-after"]).to.deep.equal(["2870"])
+    })
+
+    it("RateLimited tells whole seconds, a day at most, and an hour for a time that no number holds", async () => {
+      for (const [header, seconds] of [
+        ["0", 0],
+        ["86400", 86_400],
+        ["86401", 86_400],
+        ["99999999999999999999999", 86_400],
+        ["9".repeat(400), 3600],
+        ["Thu, 01 Jan 2026 00:00:01 GMT", 1],
+        ["Mon, 01 Jan 2035 00:00:00 GMT", 86_400],
+      ] as const) {
+        const limited: Answer = (response) => send(response, 429, "", { "retry-after": header, date: START })
+        const env = { NEOWS_RETRIES: "0" }
+        server.answer(limited)
+        const error = await rejection(handler(env)({ page: PAGE }, context()))
+        expect(JSON.parse(error.message).retryAfterSeconds, header).to.equal(seconds)
+        server.answer(limited)
+        const http = (await handler(env)(gateway(), context())) as HttpAnswer
+        expect(http.headers?.["retry-after"], header).to.equal(`${seconds}`)
+      }
     })
 
     it("RateLimited tells of an hour where NASA does not say", async () => {
