@@ -144,7 +144,8 @@ export class ApiKey {
 export const VARIABLES = { secret: "NASA_API_KEY_SECRET_ID", parameter: "NASA_API_KEY_PARAMETER" } as const
 
 function keyIn(text: string, field: string, variable: string): string {
-  const key = (fieldOf(text, field) ?? text).trim()
+  // Files end with a line end, and some begin with a byte order mark; trim() takes both.
+  const key = (fieldOf(text.trim(), field) ?? text).trim()
   if (isApiKey(key)) return key
   throw new KeyUnavailable(
     `${variable}: what it names holds no key: neither 8 to 128 of A-Z a-z 0-9 _ -, nor a JSON object with such a one ` +
@@ -154,7 +155,7 @@ function keyIn(text: string, field: string, variable: string): string {
 
 /** Undefined for what is no JSON object. */
 function fieldOf(text: string, field: string): string | undefined {
-  if (!text.trimStart().startsWith("{")) return undefined
+  if (!text.startsWith("{")) return undefined
   try {
     const value = JSON.parse(text) as Record<string, unknown>
     return Object.hasOwn(value, field) && typeof value[field] === "string" ? value[field] : ""

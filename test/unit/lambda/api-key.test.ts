@@ -235,6 +235,8 @@ describe("lambda/api-key", () => {
     const forms: Readonly<Record<string, (key: string) => string>> = {
       "a plain text": (key) => key,
       "a plain text with blanks and a line end": (key) => `  ${key}\r\n`,
+      "a plain text with a byte order mark": (key) => `\uFEFF${key}`,
+      "the member of a JSON object with a byte order mark": (key) => `\uFEFF${JSON.stringify({ NASA_API_KEY: key })}\n`,
       "the member of a JSON object": (key) => JSON.stringify({ user: "x", NASA_API_KEY: key }),
       "the member of a JSON object laid out": (key) => `\n${JSON.stringify({ NASA_API_KEY: ` ${key} ` }, null, 2)}\n`,
     }

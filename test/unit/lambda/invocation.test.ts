@@ -492,6 +492,27 @@ describe("lambda/invocation", () => {
       expect(server.received).to.have.length(1)
     })
 
+    for (const [what, around] of [
+      ["a line end, as a file ends with", (text: string) => `${text}\n`],
+      ["blanks, tabs and CRLF", (text: string) => ` \t${text} \r\n`],
+      ["a byte order mark", (text: string) => `\uFEFF${text}`],
+    ] as const) {
+      it(`is sent without ${what}, from wherever it comes`, async () => {
+        const sources: readonly Handler[] = [
+          handler({ NASA_API_KEY: around(key) }),
+          handler({}, async () => around(key)),
+          handler({ NASA_API_KEY_SECRET_ID: "", NASA_API_KEY_PARAMETER: "nasa" }, async () => around(key)),
+          handler({}, async () => JSON.stringify({ NASA_API_KEY: around(key) })),
+        ]
+        for (const handle of sources) {
+          const document = await handle({ page: PAGE }, context())
+          expect(JSON.stringify(document)).not.to.include(key)
+        }
+        expect(keysSent()).to.deep.equal(sources.map(() => key))
+        expect(lines.join("")).not.to.include(key)
+      })
+    }
+
     it("is DEMO_KEY where none is set, and the log says so", async () => {
       await handler({ NASA_API_KEY: "" })({ page: PAGE }, context())
       expect(keysSent()).to.deep.equal(["DEMO_KEY"])
