@@ -20,6 +20,9 @@ const lean: Plugin = {
   setup: ({ onResolve }) => {
     // Only the bare name: `undici/lib/…` goes on to the package.
     onResolve({ filter: /^undici$/ }, () => ({ path: appLean("undici.cjs") }))
+    onResolve({ filter: /^\.\/tree$/ }, ({ importer }) =>
+      importer.includes("/node_modules/undici/") ? { path: appLean("tree.cjs") } : undefined,
+    )
     // For undici alone: the AWS SDK makes its requests by the real ones.
     for (const name of ["http", "http2"]) {
       onResolve({ filter: new RegExp(`^node:${name}$`) }, ({ importer }) =>
@@ -64,7 +67,7 @@ export async function bundle(folder: string, { oneFile = false, sdkFromRuntime =
     target: "node24",
     // Not the tsconfig.json files, which an image's build has not: the bundle would be another one there.
     tsconfigRaw: { compilerOptions: { alwaysStrict: true } },
-    // CommonJS loads faster than an ES module.
+    // As undici is: an ES module would need a `require` of its own, and starts no faster (docs/decisions/0005).
     format: "cjs",
     plugins: oneFile ? [lean] : [lean, apart],
     ...(sdkFromRuntime ? { external: ["@aws-sdk/*"] } : {}),
