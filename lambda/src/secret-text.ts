@@ -14,7 +14,7 @@ export const readText: ReadText = async ({ kind, id }, signal) => {
   } catch (error) {
     // The name alone: messages quote ARNs and whatever was put in the variable.
     const name = error instanceof Error ? error.name : "an unknown error"
-    throw new KeyUnavailable(`${VARIABLES[kind]}: it can't be read (${name})`)
+    throw new KeyUnavailable(`${VARIABLES[kind]}: it can't be read (${signal.aborted ? "no answer in time" : name})`)
   }
   if (text === undefined) throw new KeyUnavailable(`${VARIABLES[kind]}: what it names is empty`)
   return text
