@@ -10,6 +10,7 @@ const lean: Plugin = {
   setup: ({ onResolve }) => {
     // Only the bare name: `undici/lib/…` goes on to the package.
     onResolve({ filter: /^undici$/ }, () => ({ path: here("lean/undici.cjs") }))
+    onResolve({ filter: /^\.\/tree$/ }, () => ({ path: here("lean/tree.cjs") }))
     onResolve({ filter: /^node:http$/ }, () => ({ path: here("lean/http.cjs") }))
     onResolve({ filter: /^node:http2$/ }, () => ({ path: here("lean/http2.cjs") }))
   },

@@ -11,7 +11,7 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
 export type Outcome =
   | { readonly kind: "answer"; readonly body: Buffer; readonly headers: Headers }
   | { readonly kind: "refusal"; readonly status: number; readonly headers: Headers; readonly detail: Detail }
-  | { readonly kind: "too-big" }
+  | { readonly kind: "too-big"; readonly headers: Headers }
   | { readonly kind: "failure"; readonly what: string; readonly transient: boolean; readonly cause: unknown }
 
 /** What an error answer says of itself. */
@@ -71,7 +71,7 @@ export async function attempt({
       return { kind: "refusal", status: statusCode, headers, detail }
     }
     const bytes = await readUpTo(maxBytes, body, headers)
-    return bytes === undefined ? { kind: "too-big" } : { kind: "answer", body: bytes, headers }
+    return bytes === undefined ? { kind: "too-big", headers } : { kind: "answer", body: bytes, headers }
   } catch (error) {
     if (signal?.aborted) throw signal.reason
     if (stop.signal.aborted) return { kind: "failure", what: timedOut.message, transient: true, cause: timedOut }

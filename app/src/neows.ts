@@ -71,8 +71,12 @@ export interface BrowseOptions {
   readonly deadline?: Deadline
   /** Largest answer read, in bytes. Default: 64 MiB. */
   readonly maxBytes?: number
+  /** Most values (members, elements, objects) of an answer that is read. Default: 1 000 000. */
+  readonly maxValues?: number
   /** How the document is laid out. Default: `indented`. */
   readonly layout?: Layout
+  /** Told what each answer, of an error too, says of the rate limit. */
+  readonly onRateLimit?: (rateLimit: RateLimit) => void
   /** Told before each wait. */
   readonly onRetry?: (retry: Retry) => void
 }
@@ -81,8 +85,8 @@ export interface BrowseOptions {
 export interface Deadline {
   /** Milliseconds since 1970, by the clock. */
   readonly at: number
-  /** Milliseconds of computing that a MiB of answer is reckoned at, ≥ 0: an answer that would take too long is not begun. */
-  readonly msPerMiB: number
+  /** Milliseconds of computing that such an answer is reckoned at, ≥ 0: one that would take too long is not begun. */
+  reckonMs(bytes: number, values: number): number
 }
 
 /** A failed attempt that is about to be made again. */
@@ -105,6 +109,8 @@ export interface BrowsePage {
   readonly objects: readonly NearEarthObject[]
   /** Bytes of the answer's body. */
   readonly bytes: number
+  /** Values of it: members, elements and objects, or somewhat more. */
+  readonly values: number
   /** Attempts made, from 1. */
   readonly attempts: number
   readonly rateLimit: RateLimit
@@ -134,14 +140,13 @@ export function browseUrl({ baseUrl, page, size }: Omit<BrowseRequest, "apiKey">
  *   carry the key to another origin)
  */
 export async function browse(request: BrowseRequest, options: BrowseOptions): Promise<BrowsePage> {
-  const { clock = systemClock, retries, signal, onRetry, deadline, maxBytes = MAX_ANSWER_BYTES } = options
+  const { clock = systemClock, retries, signal, onRetry, onRateLimit, deadline, maxBytes = MAX_ANSWER_BYTES } = options
   assertUsable(request)
   const url = browseUrl(request)
   const attempts = retries + 1
   // Messages quote what the server said, and a server that echoes the key in its links may do so in its errors.
   const safe = (text: string) => printable(withoutKey(text, request.apiKey))
   const leftMs = () => (deadline === undefined ? Number.POSITIVE_INFINITY : deadline.at - clock.now())
-  const cleaningMs = (bytes: number) => ((deadline?.msPerMiB ?? 0) * bytes) / MIB
   let last = ""
   for (let made = 1; ; made += 1) {
     signal?.throwIfAborted()
@@ -149,16 +154,23 @@ export async function browse(request: BrowseRequest, options: BrowseOptions): Pr
     if (givenMs <= 0) throw outOfTime(made - 1, last)
     const timeoutMs = Math.min(options.timeoutMs, givenMs)
     const outcome = await attempt({ ...options, url, apiKey: request.apiKey, timeoutMs, maxBytes })
-    if (outcome.kind === "answer" && cleaningMs(outcome.body.length) > leftMs()) {
-      throw outOfTime(made, `an answer of ${outcome.body.length} bytes came too late to be cleaned`)
+    if ("headers" in outcome) onRateLimit?.(rateLimitOf(outcome.headers))
+    const { layout = "indented", maxWaitMs, maxValues = MAX_VALUES } = options
+    const values = outcome.kind === "answer" ? valuesIn(outcome.body) : 0
+    if (outcome.kind === "answer" && values <= maxValues && deadline) {
+      const { length } = outcome.body
+      if (deadline.reckonMs(length, values) > leftMs()) {
+        throw outOfTime(made, `an answer of ${length} bytes came too late to be cleaned`)
+      }
     }
-    const { layout = "indented", maxWaitMs } = options
     const judging = {
       nowMs: clock.now(),
       maxWaitMs: Math.max(0, Math.min(maxWaitMs, leftMs())),
       safe,
       layout,
       maxBytes,
+      maxValues,
+      values,
     }
     const verdict = judge(outcome, request, judging)
     if ("page" in verdict) return { ...verdict, attempts: made }
@@ -226,6 +238,9 @@ interface Judging {
   readonly safe: (text: string) => string
   readonly layout: Layout
   readonly maxBytes: number
+  readonly maxValues: number
+  /** Values of the answer. */
+  readonly values: number
 }
 
 function judge(outcome: Outcome, request: BrowseRequest, judging: Judging): Verdict {
@@ -247,12 +262,12 @@ function judge(outcome: Outcome, request: BrowseRequest, judging: Judging): Verd
 function read(
   { body, headers }: Outcome & { kind: "answer" },
   { page, apiKey }: BrowseRequest,
-  { safe, layout }: Judging,
+  { safe, layout, maxValues, values }: Judging,
 ): Verdict {
   let json: string
   let value: unknown
-  if (valuesIn(body) > MAX_VALUES) {
-    return final(new UnexpectedAnswer(`the answer is not a NeoWs page: it holds more than ${MAX_VALUES} values`))
+  if (values > maxValues) {
+    return final(new UnexpectedAnswer(`the answer is not a NeoWs page: it holds more than ${maxValues} values`))
   }
   try {
     json = new TextDecoder("utf-8", { fatal: true }).decode(body)
@@ -272,6 +287,7 @@ function read(
       page: pageInfoOf(clean.page, page),
       objects: clean.near_earth_objects ?? [],
       bytes: body.length,
+      values,
       rateLimit: rateLimitOf(headers),
     }
   } catch (error) {
