@@ -1,5 +1,6 @@
 /** One request to NeoWs, from connecting to the last byte, with what came of it. */
 import type { Dispatcher } from "undici"
+import { whenAborted } from "./aborted.ts"
 
 /** Largest answer read, in bytes; the largest page seen is 0.8 MB. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -82,16 +83,6 @@ export async function attempt({
   }
 }
 
-function whenAborted(signal: AbortSignal): Promise<never> {
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true })
-  })
-  // Whoever races with it may have won long before.
-  aborted.catch(() => {})
-  return aborted
-}
-
 type Body = Dispatcher.ResponseData["body"]
 
 /** The whole body, or undefined as soon as it is known to be larger; the rest is not read then. */
@@ -136,7 +127,8 @@ function abandon(body: Body): void {
   body.destroy()
 }
 
-function failureOf(error: unknown, { host }: URL): Outcome {
+/** What became of a connection, in words. @param host as a person knows it */
+export function failureOf(error: unknown, { host }: { readonly host: string }): Outcome {
   const { code = "", message } = (error instanceof Error ? innermost(error) : new Error(String(error))) as Error & {
     code?: string
   }

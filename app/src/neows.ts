@@ -9,6 +9,7 @@ import type { Dispatcher } from "undici"
 import { acceptAnswer, type NearEarthObject, type PageInfo } from "./answer.ts"
 import { isApiKey, mayCarry } from "./api-key.ts"
 import { attempt, type Detail, MAX_ANSWER_BYTES, type Outcome } from "./attempt.ts"
+import { causeOf } from "./cause.ts"
 import { type Clock, systemClock } from "./clock.ts"
 import { type Layout, layOut } from "./document.ts"
 import {
@@ -251,7 +252,7 @@ function judge(outcome: Outcome, request: BrowseRequest, judging: Judging): Verd
       return final(new AnswerTooLarge(`the answer is larger than ${judging.maxBytes / MIB} MiB`))
     case "failure": {
       const what = judging.safe(outcome.what)
-      const error = new UpstreamUnavailable(what, { cause: causeOf(outcome.cause, judging) })
+      const error = new UpstreamUnavailable(what, { cause: causeOf(outcome.cause, judging.safe) })
       return { error, what, transient: outcome.transient }
     }
     case "refusal":
@@ -340,15 +341,6 @@ function refused(outcome: Outcome & { kind: "refusal" }, request: BrowseRequest,
 
 function final(error: Error): Failure {
   return { error, what: error.message, transient: false }
-}
-
-/** An error for whoever looks for causes, with its words made safe and none of its other members: undici's hold bytes. */
-function causeOf(cause: unknown, { safe }: Judging): Error {
-  const { name, message, stack = "" } = cause instanceof Error ? cause : new Error(String(cause))
-  const copy = new Error(safe(message))
-  copy.name = name
-  copy.stack = stack.split("\n").map(safe).join("\n")
-  return copy
 }
 
 function comeBack(seconds: number, nowMs: number): string {

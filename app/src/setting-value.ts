@@ -48,10 +48,10 @@ export function wholeNumber(
  *
  * @throws UsageError naming the source
  */
-export function baseUrlOf(source: string, text: string): URL {
+export function baseUrlOf(source: string, text: string, example = DEFAULT_BASE_URL): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === "") {
-    throw new UsageError(`${source}: not an http:// or https:// URL, such as ${DEFAULT_BASE_URL}`)
+    throw new UsageError(`${source}: not an http:// or https:// URL, such as ${example}`)
   }
   if (url.username || url.password || url.search || url.hash || /[?#]/.test(text)) {
     throw new UsageError(`${source}: only an origin and a path, no user, password, query or fragment`)

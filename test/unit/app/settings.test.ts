@@ -42,6 +42,7 @@ describe("app/settings", () => {
         page: 1755,
         size: 20,
         output: "output/response.json",
+        s3: undefined,
         timeoutMs: 30_000,
         retries: 4,
         maxWaitMs: 60_000,
@@ -421,7 +422,8 @@ describe("app/settings", () => {
 
     it("that is no http URL is refused, and its password not repeated", () => {
       const secret = freshKey()
-      for (const text of [`socks5://u:${secret}@proxy`, `u:${secret}@proxy:x`, `http://u:${secret}@`]) {
+      const escaped = `http://u:${secret}%zz@proxy`
+      for (const text of [`socks5://u:${secret}@proxy`, `u:${secret}@proxy:x`, `http://u:${secret}@`, escaped]) {
         expect(() => settings([], { HTTPS_PROXY: text }))
           .to.throw(UsageError, "HTTPS_PROXY")
           .with.property("message")
