@@ -39,7 +39,6 @@ export type Peer =
   | { readonly kind: "block"; readonly block: Block }
   /** The address (`template/id`) of a security group. */
   | { readonly kind: "group"; readonly group: string }
-  | { readonly kind: "prefix-list"; readonly id: string }
 
 export interface GroupRule {
   /** What must change to change the rule: the group itself, where the rule is inline. */
