@@ -1,5 +1,5 @@
 /** Every security group of the stage and every rule between them, in one table: who may open a connection to whom. */
-import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from "aws-cdk-lib/aws-ec2"
+import { type CfnSecurityGroup, type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from "aws-cdk-lib/aws-ec2"
 import { Construct } from "constructs"
 import { ANYWHERE } from "../cidr.ts"
 import { SERVICES, type ServiceName, type Stage } from "../stage.ts"
@@ -52,6 +52,15 @@ export function flows(stage: Stage): readonly Flow[] {
   ]
 }
 
+/** A rule that matches nothing, as the CDK writes it. */
+const NO_TRAFFIC = {
+  CidrIp: "255.255.255.255/32",
+  Description: "Disallow all traffic",
+  FromPort: 252,
+  IpProtocol: "icmp",
+  ToPort: 86,
+}
+
 export type SecurityGroups = Readonly<Record<GroupName, ISecurityGroup>>
 
 /** The groups with their rules. Other stacks get references that can't be added to: the table above stays the whole. */
@@ -77,6 +86,14 @@ export class Groups extends Construct {
         made[from].addEgressRule(made[to], tcp, about)
         made[to].addIngressRule(made[from], tcp, about)
       }
+    }
+    for (const name of GROUPS) {
+      // EC2 makes a group with a rule that lets everything out, and CloudFormation takes it away only for rules in the
+      // group's own SecurityGroupEgress; the CDK writes none there for one whose rules all name other groups.
+      const outbound = flows(stage).filter(({ from }) => from === name)
+      if (outbound.length === 0 || outbound.some(({ to }) => to === "internet")) continue
+      const group = made[name].node.defaultChild as CfnSecurityGroup
+      group.addPropertyOverride("SecurityGroupEgress", [NO_TRAFFIC])
     }
     acknowledge(
       made.load_balancer,
