@@ -78,6 +78,7 @@ const ACCOUNT = `\${AWS::AccountId}`
 const ARNS: Readonly<Record<string, readonly [service: string, property: string, form: (name: string) => string]>> = {
   "AWS::DynamoDB::Table": ["dynamodb", "TableName", (name) => `table/${name}`],
   "AWS::ECR::Repository": ["ecr", "RepositoryName", (name) => `repository/${name}`],
+  "AWS::IAM::OIDCProvider": ["iam", "Url", (url) => `oidc-provider/${url.replace(/^https:\/\//, "")}`],
   "AWS::ECS::Cluster": ["ecs", "ClusterName", (name) => `cluster/${name}`],
   "AWS::IAM::Role": ["iam", "RoleName", (name) => `role/${name}`],
   "AWS::Lambda::Function": ["lambda", "FunctionName", (name) => `function:${name}`],

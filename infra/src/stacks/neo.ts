@@ -4,7 +4,7 @@ import { Cluster, ContainerInsights, Secret as ContainerSecret } from "aws-cdk-l
 import { EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events"
 import { SnsTopic } from "aws-cdk-lib/aws-events-targets"
 import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam"
-import type { Key } from "aws-cdk-lib/aws-kms"
+import { Key } from "aws-cdk-lib/aws-kms"
 import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from "aws-cdk-lib/aws-lambda"
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aws-cdk-lib/aws-s3"
 import { CfnSchedule } from "aws-cdk-lib/aws-scheduler"
@@ -56,7 +56,8 @@ export class NeoStack extends Stack {
       secretName: `perigee/${stage.name}/nasa-api-key`,
       // A value of Secrets Manager's own, which NASA rejects: whoever has a key puts it in.
       description: "NASA's API key; put yours in. Its first value is random and of no use",
-      encryptionKey: key,
+      // A reference: the secret would add wildcard actions to the key's own policy.
+      encryptionKey: Key.fromKeyArn(this, "ApiKeyEncryption", key.keyArn),
       removalPolicy: stage.protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     })
     acknowledge(
@@ -111,6 +112,9 @@ export class NeoStack extends Stack {
       },
       secrets: { NASA_API_KEY: ContainerSecret.fromSecretsManager(secret) },
       logs: logGroup(this, "TaskLogs", stage, `/perigee/${stage.name}/get-data`, network.operationsKey),
+    })
+    allow(task.executionRole, ["kms:Decrypt"], [key.keyArn], {
+      conditions: { StringEquals: { "kms:ViaService": `secretsmanager.${this.region}.amazonaws.com` } },
     })
     allow(task.role, ["s3:PutObject"], [bucket.arnForObjects(document)])
     allow(task.role, ["kms:GenerateDataKey", "kms:Decrypt"], [key.keyArn])
