@@ -31,7 +31,7 @@ const ICON = 36
 const SMALL_ICON = 22
 
 /** Width of a zone, with what is inside of it. */
-const ZONE = 264
+const ZONE = 276
 /** Between a zone's border and a subnet's, and between a subnet's and a bar's. */
 const INSET = 8
 const LEFT_CHANNEL = 92
@@ -146,7 +146,7 @@ class Layout {
         zoneKey(at),
         { x: this.#zoneX(at), y: zonesY, width: ZONE, height: zonesBottom - zonesY },
         {
-          title: `Availability zone ${zone}`,
+          title: `Zone ${zone}`,
           colour: "zone",
           dashed: true,
           within: "vpc",
@@ -227,6 +227,7 @@ class Layout {
       dashed?: boolean
       within?: string
       resource?: string
+      size?: number
     },
   ): void {
     const { icon, title, colour, fill, dashed, within, resource } = style
@@ -239,7 +240,11 @@ class Layout {
       if (icon !== undefined) pen.icon(icon, { x: place.x, y: place.y }, size)
       const x = place.x + (icon === undefined ? 10 : size + 8)
       const weight = "bold"
-      pen.text(title, { x, y: place.y + 17 }, { weight, colour, size: 13, width: place.width - (x - place.x) - 8 })
+      pen.text(
+        title,
+        { x, y: place.y + 17 },
+        { weight, colour, size: style.size ?? 13, width: place.width - (x - place.x) - 8 },
+      )
     })
   }
 
@@ -269,6 +274,7 @@ class Layout {
       fill: tier.public ? "publicFace" : "privateFace",
       within: zoneKey(subnet.zone),
       resource: subnet.id,
+      size: TEXT,
     })
   }
 
@@ -276,9 +282,9 @@ class Layout {
     const within = tier.subnets.find((subnet) => subnet.zone === zone)?.id
     const x = this.#zoneX(zone) + INSET
     const iconY = y + 4
-    this.#stand(gateway, { x: x + 64, y: iconY }, within, !stands)
+    this.#stand(gateway, { x: x + 58, y: iconY }, within, { faded: !stands, width: address === undefined ? 110 : 98 })
     if (address === undefined) return
-    this.#stand(address, { x: x + 186, y: iconY }, within, false)
+    this.#stand(address, { x: x + 160, y: iconY }, within, { width: 106 })
     const from = this.#nodes.get(gateway.id)
     const to = this.#nodes.get(address.id)
     if (from === undefined || to === undefined) return
@@ -290,7 +296,12 @@ class Layout {
   }
 
   /** An icon with its name and facts below. @param at the middle of the icon's top */
-  #stand(item: Item, at: Point, within: string | undefined, faded: boolean): void {
+  #stand(
+    item: Item,
+    at: Point,
+    within: string | undefined,
+    { faded = false, width }: { faded?: boolean; width: number },
+  ): void {
     const pen = this.#pen
     const place = { x: at.x - ICON / 2, y: at.y, width: ICON, height: ICON }
     pen.names.set(item.id, `${item.title}: ${item.facts.join(", ")}`)
@@ -300,9 +311,9 @@ class Layout {
       pen.icon(item.icon, place, ICON, faded)
       const y = at.y + ICON + 15
       const colour = faded ? "muted" : "ink"
-      pen.text(item.title, { x: at.x, y }, { weight: faded ? "regular" : "bold", anchor: "middle", width: 122, colour })
+      pen.text(item.title, { x: at.x, y }, { weight: faded ? "regular" : "bold", anchor: "middle", width, colour })
       for (const [line, fact] of item.facts.slice(0, 2).entries()) {
-        pen.text(fact, { x: at.x, y: y + (line + 1) * 15 }, { colour: "muted", anchor: "middle", width: 122 })
+        pen.text(fact, { x: at.x, y: y + (line + 1) * 15 }, { colour: "muted", anchor: "middle", width })
       }
     })
   }
@@ -529,7 +540,7 @@ class Layout {
     const pen = this.#pen
     const entry = flows.find(({ kind }) => kind === "ingress")?.to
     const target = entry === undefined ? undefined : this.#nodes.get(entry)
-    this.#entryX = (target === undefined ? this.#zonesRight - 2 * INSET : target.x + target.width) - 24
+    this.#entryX = (target === undefined ? this.#zonesRight - 2 * INSET : target.x + target.width) - 17
     const size = 52
     const internet = { x: this.#entryX - size / 2, y: this.#skyY, width: size, height: size }
     this.#nodes.set(INTERNET, internet)
@@ -542,13 +553,14 @@ class Layout {
     })
     if (internetGateway === undefined) return
     const half = 22
-    const place = { x: this.#entryX - half, y: vpcY - half, width: 2 * half, height: 2 * half }
+    const edge = GATEWAY_EDGE
+    const place = { x: this.#entryX - edge, y: vpcY - edge, width: 2 * edge, height: 2 * edge }
     this.#nodes.set(internetGateway.id, place)
     pen.names.set(internetGateway.id, `${internetGateway.title}: ${internetGateway.facts.join(", ")}`)
     pen.of(internetGateway.id, "region", () => {
       pen.box(internetGateway.id, place, { role: "node", fill: "paper" })
-      pen.icon(internetGateway.icon, place, 2 * half)
-      const x = place.x - 8
+      pen.icon(internetGateway.icon, { x: this.#entryX - half, y: vpcY - half }, 2 * half)
+      const x = place.x - 12
       pen.text(internetGateway.title, { x, y: vpcY - 7 }, { weight: "bold", anchor: "end" })
       pen.text(internetGateway.facts.join(" · "), { x, y: vpcY + 18 }, { colour: "muted", anchor: "end" })
     })
@@ -729,7 +741,9 @@ class Layout {
     const internet = this.#nodes.get(INTERNET)
     if (exit === undefined || address === undefined || from === undefined || internet === undefined) return
     const x = this.#entryX - 9
-    const up = from.x + ICON + 22
+    // Beside the subnet's heading; straight below the gateway where that is in the same zone.
+    const edge = this.#zoneX(exit.zone) + ZONE - INSET - 14
+    const up = edge > x - 20 ? x : edge
     const below = [middleRight(from), { x: up, y: from.y + ICON / 2 }, { x: up, y: this.#exitY }, { x, y: this.#exitY }]
     const top = { x, y: internet.y + internet.height }
     const look = { kind: "egress", colour: "egress", arrow: true } as const
