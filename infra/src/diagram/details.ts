@@ -7,6 +7,7 @@ import { type Address, type Architecture, INTERNET } from "./architecture.ts"
 import type { Connection } from "./connections.ts"
 import type { Names } from "./names.ts"
 import { aclRows, groupRules, routeTables } from "./rules.ts"
+import type { Said } from "./said.ts"
 
 export interface Section {
   readonly heading: string
@@ -21,15 +22,6 @@ export interface Detail {
   /** What it is, in a line. */
   readonly about: string
   readonly sections: readonly Section[]
-}
-
-/** What a proof said, and of which resources. */
-export interface Said {
-  readonly claim: string
-  readonly holds: boolean
-  readonly of: ReadonlySet<Address>
-  /** What is wrong, by resource. */
-  readonly failures: readonly { readonly resource: Address; readonly what: string }[]
 }
 
 export interface DetailSources {
@@ -158,7 +150,7 @@ function ruleSections(
       heading: `Security group ${names.group(group)}`,
       lines: (["inbound", "outbound"] as const).flatMap((direction) => {
         const rules = groupRules(group, direction, network, names)
-        return [direction, ...(rules.length > 0 ? rules : ["nothing"]).map((rule) => `\t${rule}`)]
+        return rules.length > 0 ? rules.map((rule) => `${direction}: ${rule}`) : [`${direction}: nothing`]
       }),
     })),
     ...[...acls].map((acl) => ({
@@ -170,14 +162,23 @@ function ruleSections(
 }
 
 function proofSections(addresses: ReadonlySet<Address>, said: readonly Said[]): Section[] {
-  const about = said.filter(({ of }) => [...addresses].some((address) => of.has(address)))
-  if (about.length === 0) return []
-  const lines = about.flatMap(({ claim, failures }) => {
-    const wrong = failures.filter(({ resource }) => addresses.has(resource))
-    return [
-      `${wrong.length === 0 ? "✓" : "✗"} ${claim}`,
-      ...wrong.map(({ resource, what }) => `\t${resource}: ${what}`),
-    ]
-  })
-  return [{ heading: "Proofs", lines }]
+  const among = (of: ReadonlySet<Address>) => [...addresses].some((address) => of.has(address))
+  const own = said.filter(({ of }) => among(of))
+  const whole = said.filter((one) => !own.includes(one) && among(one.ofNetwork))
+  if (own.length + whole.length === 0) return []
+  const result = ({ id, claim, failures }: Said) => `${failures.length === 0 ? "✓" : "✗"} ${claim} (${id})`
+  const lines = own.flatMap((one) => [
+    result(one),
+    ...one.failures
+      .filter(({ resource }) => addresses.has(resource))
+      .map(({ resource, what }) => `\t${resource}: ${what}`),
+  ])
+  const failing = whole.filter(({ failures }) => failures.length > 0).length
+  const heading = `${failing === 0 ? "✓" : "✗"} ${whole.length} of the network as a whole`
+  return [
+    {
+      heading: "Proofs",
+      lines: [...lines, ...(whole.length === 0 ? [] : [heading]), ...whole.map((one) => `\t${result(one)}`)],
+    },
+  ]
 }

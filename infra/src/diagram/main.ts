@@ -1,5 +1,5 @@
 /** `npm run diagram -- --stage=<name>`: draws a stage's templates, with no account, no network and no browser. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, relative, resolve } from "node:path"
 import { parseArgs } from "node:util"
@@ -11,7 +11,6 @@ import { PNG_FILE, picturesOf } from "./pictures.ts"
 import { stale } from "./stale.ts"
 
 const ROOT = resolve(import.meta.dirname, "../../..")
-const FUNCTION_ZIP = resolve(ROOT, "lambda/dist/lambda.zip")
 const OUT = resolve(ROOT, "docs/architecture")
 
 const HELP = `npm run diagram -- --stage=<name> [--templates=<folder>] [--out=docs/architecture] [--check]
@@ -19,8 +18,8 @@ const HELP = `npm run diagram -- --stage=<name> [--templates=<folder>] [--out=do
 Draws a stage: architecture.svg, architecture.png and architecture.html, a page with what each resource is.
   --templates  a folder of CloudFormation templates, such as npm run synth makes; without it they are synthesized
   --check      write nothing; say which of the SVG and the page are not what the templates give
-Exit codes: 0; 64 flag or stage; 65 a template is wrong, or --check found something stale; 66 the folder or the Lambda's
-package is missing; 73 the pictures can't be written.
+Exit codes: 0; 64 flag or stage; 65 a template is wrong, or --check found something stale; 66 the folder is missing;
+73 the pictures can't be written.
 `
 
 process.exitCode = await main(process.argv.slice(2))
@@ -42,9 +41,6 @@ async function main(argv: string[]): Promise<number> {
       return 0
     }
     const stage = stageNamed(values.stage)
-    if (values.templates === undefined && !existsSync(FUNCTION_ZIP)) {
-      return refuse(66, `${shown(FUNCTION_ZIP)} is not there; npm run build -w lambda makes it`)
-    }
     const templates =
       values.templates === undefined ? await synthesized(stage) : readTemplates(resolve(values.templates))
     const pictures = picturesOf(new Subject(templates, stage))
@@ -59,15 +55,18 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-/** The CDK is loaded only where templates must be made. */
+/** The CDK is loaded only where templates must be made; of the Lambda's package nothing is drawn, so that it may be empty. */
 async function synthesized(stage: Stage) {
   const { stageApp } = await import("../app.ts")
-  const outdir = mkdtempSync(join(tmpdir(), "perigee-diagram-"))
+  const folder = mkdtempSync(join(tmpdir(), "perigee-diagram-"))
   try {
-    stageApp(stage, { outdir, functionZip: FUNCTION_ZIP, validate: false }).app.synth()
+    const functionZip = join(folder, "lambda.zip")
+    writeFileSync(functionZip, "")
+    const outdir = join(folder, "templates")
+    stageApp(stage, { outdir, functionZip, validate: false }).app.synth()
     return readTemplates(outdir)
   } finally {
-    rmSync(outdir, { recursive: true })
+    rmSync(folder, { recursive: true })
   }
 }
 

@@ -67,6 +67,19 @@
 
   let opened
 
+  /** The list below an item, which opens by its first line. */
+  const below = (item) => {
+    const known = item.querySelector("ul")
+    if (known !== null) return known
+    const group = document.createElement("details")
+    const summary = document.createElement("summary")
+    summary.textContent = item.textContent
+    const list = document.createElement("ul")
+    group.append(summary, list)
+    item.replaceChildren(group)
+    return list
+  }
+
   const listOf = (lines) => {
     const list = document.createElement("ul")
     let last
@@ -74,8 +87,7 @@
       const item = document.createElement("li")
       item.textContent = line.trimStart()
       if (line.startsWith("\t") && last !== undefined) {
-        const below = last.querySelector("ul") ?? last.appendChild(document.createElement("ul"))
-        below.append(item)
+        below(last).append(item)
       } else {
         list.append(item)
         last = item

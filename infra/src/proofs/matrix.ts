@@ -77,3 +77,20 @@ export function matrixMarkdown({ names, cells }: Matrix): string {
   )
   return [`| from ╲ to | ${names.join(" | ")} |`, `|---|${names.map(() => "---|").join("")}`, ...rows].join("\n")
 }
+
+/** The same, a line for each who asks, and whom it reaches on the same ports told together. */
+export function matrixSummary({ names, cells }: Matrix): string {
+  const width = Math.max(...names.map((name) => name.length))
+  const lines = names.flatMap((from) => {
+    const open = cells.filter((cell) => cell.from === from && cell.open !== NOTHING)
+    const byPorts = [
+      ...Map.groupBy(open, ({ open: ports, partly }) => (partly === "" ? ports : `${ports} (${partly})`)),
+    ]
+    return byPorts.map(
+      ([ports, to], at) =>
+        `  ${(at === 0 ? from : "").padEnd(width)}  →  ${ports}: ${to.map((cell) => cell.to).join(", ")}`,
+    )
+  })
+  const shut = cells.filter(({ open }) => open === NOTHING).length
+  return [...lines, `  nothing on the other ${shut} of ${cells.length} pairs`].join("\n")
+}
