@@ -26,7 +26,7 @@ export function svg(scene: Scene, { theme, interactive = false }: SvgOptions = {
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ` +
-      `font-family='${FONTS}' role="${interactive ? "group" : "img"}" aria-label="${escaped(title)}">`,
+      `font-family='${FONTS}' role="${interactive ? 'group" tabindex="-1' : "img"}" aria-label="${escaped(title)}">`,
     `<title>${escaped(title)}</title>`,
     `<style>${styles(theme)}</style>`,
     `<defs>${symbols.join("")}</defs>`,

@@ -146,9 +146,12 @@
   /** A resource may be drawn in several parts, of which the first takes the focus. */
   const focusable = (resource) =>
     resource &&
-    [...picture.querySelectorAll("[tabindex]")].find((one) => one.dataset.resource === resource.dataset.resource)
+    [...picture.querySelectorAll("[tabindex='0']")].find((one) => one.dataset.resource === resource.dataset.resource)
 
-  picture.addEventListener("focusin", ({ target }) => reveal(target))
+  // By keyboard alone: under the mouse the picture stands still.
+  picture.addEventListener("focusin", ({ target }) => {
+    if (target !== picture && target.matches(":focus-visible")) reveal(target)
+  })
   element("in").addEventListener("click", () => zoom(STEP))
   element("out").addEventListener("click", () => zoom(1 / STEP))
   element("whole").addEventListener("click", showWhole)
@@ -228,6 +231,6 @@
   })
 
   const asked = decodeURIComponent(location.hash.slice(1))
-  const first = [...picture.querySelectorAll("[tabindex]")].find(({ dataset }) => dataset.resource === asked)
+  const first = [...picture.querySelectorAll("[tabindex='0']")].find(({ dataset }) => dataset.resource === asked)
   if (first !== undefined) open(first)
 })()
