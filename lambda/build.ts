@@ -14,17 +14,24 @@ const appLean = (file: string) => here(`../app/lean/${file}`)
 /** What goes into the zip. The AWS clients stand apart: what the start does not need is not even parsed then. */
 const BUNDLES = ["handler", "secrets-manager", "parameter-store"]
 
-/** Of undici and of Node's own modules only what a Lambda uses: see the files in `app/lean/`. */
+/** What undici's files get in the place of what they ask for. */
+const IN_UNDICI: readonly (readonly [asked: RegExp, path: string])[] = [
+  [/^node:http$/, appLean("http.cjs")],
+  [/^node:http2$/, appLean("http2.cjs")],
+  [/^\.\/tree$/, appLean("tree.cjs")],
+  [/^\.\/client-h2\.js$/, here("lean/left-out.cjs")],
+  [/^\.\.\/web\//, here("lean/left-out.cjs")],
+]
+
+/** Of undici and of Node's own modules only what a Lambda uses: see the files in `lean/` and `app/lean/`. */
 const lean: Plugin = {
   name: "lean",
   setup: ({ onResolve }) => {
     // Only the bare name: `undici/lib/…` goes on to the package.
-    onResolve({ filter: /^undici$/ }, () => ({ path: appLean("undici.cjs") }))
+    onResolve({ filter: /^undici$/ }, () => ({ path: here("lean/undici.cjs") }))
     // For undici alone: the AWS SDK makes its requests by the real ones.
-    for (const name of ["http", "http2"]) {
-      onResolve({ filter: new RegExp(`^node:${name}$`) }, ({ importer }) =>
-        importer.includes("/node_modules/undici/") ? { path: appLean(`${name}.cjs`) } : undefined,
-      )
+    for (const [filter, path] of IN_UNDICI) {
+      onResolve({ filter }, ({ importer }) => (importer.includes("/node_modules/undici/") ? { path } : undefined))
     }
   },
 }
@@ -64,7 +71,7 @@ export async function bundle(folder: string, { oneFile = false, sdkFromRuntime =
     target: "node24",
     // Not the tsconfig.json files, which an image's build has not: the bundle would be another one there.
     tsconfigRaw: { compilerOptions: { alwaysStrict: true } },
-    // CommonJS loads faster than an ES module.
+    // As undici is: an ES module would need a `require` of its own, and starts no faster (docs/decisions/0005).
     format: "cjs",
     plugins: oneFile ? [lean] : [lean, apart],
     ...(sdkFromRuntime ? { external: ["@aws-sdk/*"] } : {}),

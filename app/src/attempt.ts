@@ -1,5 +1,6 @@
 /** One request to NeoWs, from connecting to the last byte, with what came of it. */
 import type { Dispatcher } from "undici"
+import { whenAborted } from "./aborted.ts"
 
 /** Largest answer read, in bytes; the largest page seen is 0.8 MB. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -11,7 +12,7 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
 export type Outcome =
   | { readonly kind: "answer"; readonly body: Buffer; readonly headers: Headers }
   | { readonly kind: "refusal"; readonly status: number; readonly headers: Headers; readonly detail: Detail }
-  | { readonly kind: "too-big" }
+  | { readonly kind: "too-big"; readonly headers: Headers }
   | { readonly kind: "failure"; readonly what: string; readonly transient: boolean; readonly cause: unknown }
 
 /** What an error answer says of itself. */
@@ -71,7 +72,7 @@ export async function attempt({
       return { kind: "refusal", status: statusCode, headers, detail }
     }
     const bytes = await readUpTo(maxBytes, body, headers)
-    return bytes === undefined ? { kind: "too-big" } : { kind: "answer", body: bytes, headers }
+    return bytes === undefined ? { kind: "too-big", headers } : { kind: "answer", body: bytes, headers }
   } catch (error) {
     if (signal?.aborted) throw signal.reason
     if (stop.signal.aborted) return { kind: "failure", what: timedOut.message, transient: true, cause: timedOut }
@@ -80,16 +81,6 @@ export async function attempt({
     clearTimeout(timer)
     signal?.removeEventListener("abort", interrupt)
   }
-}
-
-function whenAborted(signal: AbortSignal): Promise<never> {
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true })
-  })
-  // Whoever races with it may have won long before.
-  aborted.catch(() => {})
-  return aborted
 }
 
 type Body = Dispatcher.ResponseData["body"]
@@ -136,7 +127,8 @@ function abandon(body: Body): void {
   body.destroy()
 }
 
-function failureOf(error: unknown, { host }: URL): Outcome {
+/** What became of a connection, in words. @param host as a person knows it */
+export function failureOf(error: unknown, { host }: { readonly host: string }): Outcome {
   const { code = "", message } = (error instanceof Error ? innermost(error) : new Error(String(error))) as Error & {
     code?: string
   }

@@ -10,7 +10,7 @@ Usage: get-data [flags]
 
   --page N            NEOWS_PAGE      zero-based page, ${page.min} to ${page.max} (${page.fallback})
   --size N            NEOWS_SIZE      objects a page, ${size.min} to ${size.max} (${size.fallback})
-  --output FILE       NEOWS_OUTPUT    file to write, - for stdout (${DEFAULT_OUTPUT})
+  --output FILE       NEOWS_OUTPUT    file, s3://bucket/key, or - for stdout (${DEFAULT_OUTPUT})
   --base-url URL      NEOWS_BASE_URL  origin, may have a path prefix (${DEFAULT_BASE_URL})
   --timeout SECONDS   NEOWS_TIMEOUT   one attempt, connect to last byte, ${timeout.min} to ${timeout.max} (${timeout.fallback})
   --retries N         NEOWS_RETRIES   further attempts after the first, ${retries.min} to ${retries.max} (${retries.fallback})
@@ -23,6 +23,7 @@ Usage: get-data [flags]
 The API key is never a flag, which every process could read. It is NASA_API_KEY, or the content of the file
 NASA_API_KEY_FILE, or else DEMO_KEY (30 requests an hour). Get one at https://api.nasa.gov.
 A flag beats its variable; an empty variable counts as unset; numbers are plain decimal digits.
+s3:// takes AWS_REGION, AWS_ENDPOINT_URL_S3, and its credentials from the task's role or AWS_ACCESS_KEY_ID and its like.
 HTTPS_PROXY, NO_PROXY, NODE_EXTRA_CA_CERTS and NO_COLOR work as usual.
 
 Exit codes:

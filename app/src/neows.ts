@@ -9,6 +9,7 @@ import type { Dispatcher } from "undici"
 import { acceptAnswer, type NearEarthObject, type PageInfo } from "./answer.ts"
 import { isApiKey, mayCarry } from "./api-key.ts"
 import { attempt, type Detail, MAX_ANSWER_BYTES, type Outcome } from "./attempt.ts"
+import { causeOf } from "./cause.ts"
 import { type Clock, systemClock } from "./clock.ts"
 import { type Layout, layOut } from "./document.ts"
 import {
@@ -71,8 +72,12 @@ export interface BrowseOptions {
   readonly deadline?: Deadline
   /** Largest answer read, in bytes. Default: 64 MiB. */
   readonly maxBytes?: number
+  /** Most values (members, elements, objects) of an answer that is read. Default: 1 000 000. */
+  readonly maxValues?: number
   /** How the document is laid out. Default: `indented`. */
   readonly layout?: Layout
+  /** Told what each answer, of an error too, says of the rate limit. */
+  readonly onRateLimit?: (rateLimit: RateLimit) => void
   /** Told before each wait. */
   readonly onRetry?: (retry: Retry) => void
 }
@@ -81,8 +86,8 @@ export interface BrowseOptions {
 export interface Deadline {
   /** Milliseconds since 1970, by the clock. */
   readonly at: number
-  /** Milliseconds of computing that a MiB of answer is reckoned at, ≥ 0: an answer that would take too long is not begun. */
-  readonly msPerMiB: number
+  /** Milliseconds of computing that such an answer is reckoned at, ≥ 0: one that would take too long is not begun. */
+  reckonMs(bytes: number, values: number): number
 }
 
 /** A failed attempt that is about to be made again. */
@@ -105,6 +110,8 @@ export interface BrowsePage {
   readonly objects: readonly NearEarthObject[]
   /** Bytes of the answer's body. */
   readonly bytes: number
+  /** Values of it: members, elements and objects, or somewhat more. */
+  readonly values: number
   /** Attempts made, from 1. */
   readonly attempts: number
   readonly rateLimit: RateLimit
@@ -134,14 +141,13 @@ export function browseUrl({ baseUrl, page, size }: Omit<BrowseRequest, "apiKey">
  *   carry the key to another origin)
  */
 export async function browse(request: BrowseRequest, options: BrowseOptions): Promise<BrowsePage> {
-  const { clock = systemClock, retries, signal, onRetry, deadline, maxBytes = MAX_ANSWER_BYTES } = options
+  const { clock = systemClock, retries, signal, onRetry, onRateLimit, deadline, maxBytes = MAX_ANSWER_BYTES } = options
   assertUsable(request)
   const url = browseUrl(request)
   const attempts = retries + 1
   // Messages quote what the server said, and a server that echoes the key in its links may do so in its errors.
   const safe = (text: string) => printable(withoutKey(text, request.apiKey))
   const leftMs = () => (deadline === undefined ? Number.POSITIVE_INFINITY : deadline.at - clock.now())
-  const cleaningMs = (bytes: number) => ((deadline?.msPerMiB ?? 0) * bytes) / MIB
   let last = ""
   for (let made = 1; ; made += 1) {
     signal?.throwIfAborted()
@@ -149,16 +155,23 @@ export async function browse(request: BrowseRequest, options: BrowseOptions): Pr
     if (givenMs <= 0) throw outOfTime(made - 1, last)
     const timeoutMs = Math.min(options.timeoutMs, givenMs)
     const outcome = await attempt({ ...options, url, apiKey: request.apiKey, timeoutMs, maxBytes })
-    if (outcome.kind === "answer" && cleaningMs(outcome.body.length) > leftMs()) {
-      throw outOfTime(made, `an answer of ${outcome.body.length} bytes came too late to be cleaned`)
+    if ("headers" in outcome) onRateLimit?.(rateLimitOf(outcome.headers))
+    const { layout = "indented", maxWaitMs, maxValues = MAX_VALUES } = options
+    const values = outcome.kind === "answer" ? valuesIn(outcome.body) : 0
+    if (outcome.kind === "answer" && values <= maxValues && deadline) {
+      const { length } = outcome.body
+      if (deadline.reckonMs(length, values) > leftMs()) {
+        throw outOfTime(made, `an answer of ${length} bytes came too late to be cleaned`)
+      }
     }
-    const { layout = "indented", maxWaitMs } = options
     const judging = {
       nowMs: clock.now(),
       maxWaitMs: Math.max(0, Math.min(maxWaitMs, leftMs())),
       safe,
       layout,
       maxBytes,
+      maxValues,
+      values,
     }
     const verdict = judge(outcome, request, judging)
     if ("page" in verdict) return { ...verdict, attempts: made }
@@ -226,6 +239,9 @@ interface Judging {
   readonly safe: (text: string) => string
   readonly layout: Layout
   readonly maxBytes: number
+  readonly maxValues: number
+  /** Values of the answer. */
+  readonly values: number
 }
 
 function judge(outcome: Outcome, request: BrowseRequest, judging: Judging): Verdict {
@@ -236,7 +252,7 @@ function judge(outcome: Outcome, request: BrowseRequest, judging: Judging): Verd
       return final(new AnswerTooLarge(`the answer is larger than ${judging.maxBytes / MIB} MiB`))
     case "failure": {
       const what = judging.safe(outcome.what)
-      const error = new UpstreamUnavailable(what, { cause: causeOf(outcome.cause, judging) })
+      const error = new UpstreamUnavailable(what, { cause: causeOf(outcome.cause, judging.safe) })
       return { error, what, transient: outcome.transient }
     }
     case "refusal":
@@ -247,12 +263,12 @@ function judge(outcome: Outcome, request: BrowseRequest, judging: Judging): Verd
 function read(
   { body, headers }: Outcome & { kind: "answer" },
   { page, apiKey }: BrowseRequest,
-  { safe, layout }: Judging,
+  { safe, layout, maxValues, values }: Judging,
 ): Verdict {
   let json: string
   let value: unknown
-  if (valuesIn(body) > MAX_VALUES) {
-    return final(new UnexpectedAnswer(`the answer is not a NeoWs page: it holds more than ${MAX_VALUES} values`))
+  if (values > maxValues) {
+    return final(new UnexpectedAnswer(`the answer is not a NeoWs page: it holds more than ${maxValues} values`))
   }
   try {
     json = new TextDecoder("utf-8", { fatal: true }).decode(body)
@@ -272,6 +288,7 @@ function read(
       page: pageInfoOf(clean.page, page),
       objects: clean.near_earth_objects ?? [],
       bytes: body.length,
+      values,
       rateLimit: rateLimitOf(headers),
     }
   } catch (error) {
@@ -324,15 +341,6 @@ function refused(outcome: Outcome & { kind: "refusal" }, request: BrowseRequest,
 
 function final(error: Error): Failure {
   return { error, what: error.message, transient: false }
-}
-
-/** An error for whoever looks for causes, with its words made safe and none of its other members: undici's hold bytes. */
-function causeOf(cause: unknown, { safe }: Judging): Error {
-  const { name, message, stack = "" } = cause instanceof Error ? cause : new Error(String(cause))
-  const copy = new Error(safe(message))
-  copy.name = name
-  copy.stack = stack.split("\n").map(safe).join("\n")
-  return copy
 }
 
 function comeBack(seconds: number, nowMs: number): string {

@@ -9,6 +9,7 @@ import { type BrowsePage, browse, MAX_PAGE_SIZE } from "./neows.ts"
 import { fileOutput, type Output, streamOutput } from "./output.ts"
 import { isNearlyUsedUp, type RateLimit } from "./rate-limit.ts"
 import { withoutKey } from "./redact.ts"
+import { s3Output } from "./s3-output.ts"
 import { type Environment, parseFlags, type Settings, settingsOf } from "./settings.ts"
 import { summaryTable } from "./summary.ts"
 import { paint, printable } from "./terminal.ts"
@@ -53,7 +54,7 @@ export async function run({
     if (settings.apiKey === DEMO_KEY) {
       notice("using DEMO_KEY, 30 requests an hour and 50 a day; set NASA_API_KEY (free at https://api.nasa.gov)")
     }
-    const output = settings.output === "-" ? streamOutput(stdout) : fileOutput(settings.output)
+    const output = await outputOf(settings, stdout, clock, signal)
     const started = clock.now()
     const page = await fetchPage(settings, clock, signal, notice)
     if (settings.output === "-") await letSignalsEndIt()
@@ -71,6 +72,16 @@ export async function run({
     if (verbose) for (const line of causesOf(error).split("\n")) say(printable(safe(line)))
     return code
   }
+}
+
+async function outputOf(
+  settings: Settings,
+  stdout: NodeJS.WritableStream,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Output> {
+  if (settings.s3 !== undefined) return await s3Output(settings.s3, { ...settings, clock }, signal)
+  return settings.output === "-" ? streamOutput(stdout) : fileOutput(settings.output)
 }
 
 async function fetchPage(

@@ -3,6 +3,7 @@ import { closeSync, openSync, readSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { DEMO_KEY, isApiKey, mayCarry } from "./api-key.ts"
 import { DEFAULT_BASE_URL, MAX_PAGE, MAX_PAGE_SIZE } from "./neows.ts"
+import { isS3Uri, type S3Place, s3PlaceOf } from "./s3-place.ts"
 import { baseUrlOf, type Environment, set, UsageError, wholeNumber } from "./setting-value.ts"
 
 export { type Environment, UsageError } from "./setting-value.ts"
@@ -15,8 +16,10 @@ export class KeyUnusable extends Error {
 export interface Settings {
   readonly page: number
   readonly size: number
-  /** File, or `-` for stdout. */
+  /** File, `-` for stdout, or an object as `s3://bucket/key`. */
   readonly output: string
+  /** Where the object goes, if `output` is one. */
+  readonly s3: S3Place | undefined
   readonly baseUrl: URL
   readonly timeoutMs: number
   readonly retries: number
@@ -25,7 +28,7 @@ export interface Settings {
   readonly summary: boolean
   readonly quiet: boolean
   readonly verbose: boolean
-  /** `HTTPS_PROXY`; carries the requests to an `https:` base URL, save to the hosts of `noProxy`. */
+  /** `HTTPS_PROXY`; carries the requests to `https:` addresses, save to the hosts of `noProxy`. */
   readonly httpsProxy: URL | undefined
   /** `NO_PROXY`, as it stands. */
   readonly noProxy: string
@@ -126,8 +129,9 @@ export function settingsOf(flags: Flags, env: Environment): Settings {
   }
   const [outputSource, output = DEFAULT_OUTPUT] = given("--output", flags.output, "NEOWS_OUTPUT", env)
   if (output === "") throw new UsageError(`${outputSource}: an empty file name; name a file, or - for stdout`)
-  if (output.endsWith("/")) throw new UsageError(`${outputSource}: names a folder; name a file in it`)
   if (output.includes("\0")) throw new UsageError(`${outputSource}: the file name holds a NUL character`)
+  const s3 = isS3Uri(output) ? s3PlaceOf(outputSource, output, env) : undefined
+  if (output.endsWith("/")) throw new UsageError(`${outputSource}: names a folder; name a file in it`)
   const numbers = {
     page: number("page"),
     size: number("size"),
@@ -137,7 +141,9 @@ export function settingsOf(flags: Flags, env: Environment): Settings {
   }
   const [baseSource, baseText = DEFAULT_BASE_URL] = given("--base-url", flags["base-url"], "NEOWS_BASE_URL", env)
   const baseUrl = baseUrlOf(baseSource, baseText)
-  const httpsProxy = baseUrl.protocol === "https:" ? proxyOf(env) : undefined
+  const endpoints = [baseUrl, ...(s3 === undefined ? [] : [s3.endpoint])]
+  // S3's own endpoint is https.
+  const httpsProxy = endpoints.some((url) => (url?.protocol ?? "https:") === "https:") ? proxyOf(env) : undefined
   const apiKey = apiKeyOf(env)
   if (!mayCarry(baseUrl, apiKey)) {
     throw new UsageError(
@@ -148,6 +154,7 @@ export function settingsOf(flags: Flags, env: Environment): Settings {
   return {
     ...numbers,
     output,
+    s3,
     baseUrl,
     apiKey,
     httpsProxy,
@@ -172,9 +179,22 @@ function proxyOf(env: Environment): URL | undefined {
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
       throw new UsageError(`${variable}: not an http:// or https:// URL of a proxy`)
     }
+    if (!isDecodable(new URL(url).username + new URL(url).password)) {
+      throw new UsageError(`${variable}: a % in its user or password is written %25`)
+    }
     return new URL(url)
   }
   return undefined
+}
+
+/** Whether each % begins a percent-encoded character (RFC 3986 § 2.1), as whoever speaks to the proxy takes it. */
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 const KEY_RULE = "a key is 8 to 128 of A-Z a-z 0-9 _ -; get one at https://api.nasa.gov"

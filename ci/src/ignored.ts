@@ -8,6 +8,7 @@ export const IGNORED = [
   "**/dist",
   "**/.git",
   "**/output",
+  "**/cdk.out",
   "**/.env",
   "**/.env.*",
   "!**/.env.example",

@@ -18,6 +18,7 @@ import { reportsOf, type Suite, script, suiteVerdict, workspace } from "./checks
 import { fetched, responseOf } from "./fetch.ts"
 import { IGNORED } from "./ignored.ts"
 import { type Bases, image } from "./image.ts"
+import { assembly } from "./infra.ts"
 import { Lambda } from "./lambda.ts"
 import { standIn } from "./neows.ts"
 import { platform } from "./platform.ts"
@@ -181,6 +182,16 @@ export class Perigee {
   @func({ cache: "never" })
   async platform(): Promise<Service> {
     return await platform(this.workspace(), (name) => this.buildService(name))
+  }
+
+  /**
+   * CloudFormation templates and assets of a stage; needs no account
+   *
+   * @param stage one of infra/config: development or production
+   */
+  @func()
+  synth(stage: string): Directory {
+    return assembly(this.workspace(), stage)
   }
 
   /** Formatting and lint of every file */

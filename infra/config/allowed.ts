@@ -102,7 +102,7 @@ function roles({ stage, region, page, circleci }: AllowedOptions): Allowed["role
     may: [image(repository), ["*", "ecr:GetAuthorizationToken"], log(`/perigee/${stage}/${group}`), ...more],
   })
   const apiKey = `secretsmanager secret:perigee/${stage}/nasa-api-key`
-  const viaSecrets = `StringEquals kms:ViaService secretsmanager.${region}.amazonaws.com`
+  const via = (service: string) => `StringEquals kms:ViaService ${service}.${region}.amazonaws.com`
   const configs = `dynamodb table/${name}-service-configs`
   const connect = (user: string): Permission => [
     `rds-db dbuser:<rds db:${name}.DbiResourceId>/${user}`,
@@ -118,7 +118,7 @@ function roles({ stage, region, page, circleci }: AllowedOptions): Allowed["role
       may: [
         connect(service),
         [configs, "dynamodb:Query", `ForAllValues:StringEquals dynamodb:LeadingKeys ${service}`],
-        [`kms alias/${name}-data`, "kms:Decrypt"],
+        [`kms alias/${name}-data`, "kms:Decrypt", via("dynamodb")],
       ],
     }
     all[`${name}-${service}-execution`] = execution(service, service)
@@ -128,7 +128,7 @@ function roles({ stage, region, page, circleci }: AllowedOptions): Allowed["role
       service,
       "migration",
       [`<rds db:${name}.MasterUserSecret.SecretArn>`, "secretsmanager:DescribeSecret secretsmanager:GetSecretValue"],
-      [`kms alias/${name}-data`, "kms:Decrypt"],
+      [`kms alias/${name}-data`, "kms:Decrypt", via("secretsmanager")],
     )
     all[`${name}-${service}-migrate-task`] = { trust: ecs, may: [connect("perigee_migrator")] }
     all[`${name}-${service}-migrate-execution`] = execution(service, "migration")
@@ -139,14 +139,14 @@ function roles({ stage, region, page, circleci }: AllowedOptions): Allowed["role
       trust: ecs,
       may: [
         [`s3 ${name}-neows-\${AWS::AccountId}-${region}/browse/page-${page}.json`, "s3:PutObject"],
-        [`kms alias/${name}-neo`, "kms:Decrypt kms:GenerateDataKey"],
+        [`kms alias/${name}-neo`, "kms:Decrypt kms:GenerateDataKey", via("s3")],
       ],
     },
     [`${name}-get-data-execution`]: execution(
       "get_data",
       "get-data",
       [apiKey, "secretsmanager:DescribeSecret secretsmanager:GetSecretValue"],
-      [`kms alias/${name}-neo`, "kms:Decrypt", viaSecrets],
+      [`kms alias/${name}-neo`, "kms:Decrypt", via("secretsmanager")],
     ),
     [`${name}-scheduler`]: {
       trust: ["service scheduler.amazonaws.com", "sts:AssumeRole", OWN_ACCOUNT],
@@ -178,11 +178,7 @@ function roles({ stage, region, page, circleci }: AllowedOptions): Allowed["role
           configs,
           "dynamodb:DeleteItem dynamodb:DescribeTable dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
         ],
-        [
-          `kms alias/${name}-data`,
-          "kms:Decrypt kms:DescribeKey",
-          `StringEquals kms:ViaService dynamodb.${region}.amazonaws.com`,
-        ],
+        [`kms alias/${name}-data`, "kms:Decrypt kms:DescribeKey", via("dynamodb")],
       ],
     },
     "network/FlowLogsRole": {

@@ -1,6 +1,13 @@
 /** The stage as a CDK app: five stacks, the rules that they must pass, and tags on everything. */
 import { readFileSync } from "node:fs"
-import { App, CloudFormationValidatePlugin, DefaultStackSynthesizer, type Stack, Tags, Validations } from "aws-cdk-lib"
+import {
+  App,
+  CloudFormationValidatePlugin,
+  type IPolicyValidationPlugin,
+  type Stack,
+  Tags,
+  Validations,
+} from "aws-cdk-lib"
 import { AwsSolutionsChecks } from "cdk-nag"
 import { type StackName, stackName } from "./names.ts"
 import { DataStack } from "./stacks/data.ts"
@@ -40,7 +47,6 @@ export function stageApp(stage: Stage, { outdir, functionZip, validate = true }:
     stackName: stackName(stage.name, name),
     env: { region: stage.region, ...(stage.account && { account: stage.account }) },
     terminationProtection: stage.protect,
-    synthesizer: new DefaultStackSynthesizer(),
   })
   const network = new NetworkStack(app, "network", stage, props("network"))
   const delivery = new DeliveryStack(app, "delivery", stage, props("delivery"))
@@ -61,7 +67,7 @@ export function stageApp(stage: Stage, { outdir, functionZip, validate = true }:
         guardRules: [
           { name: "invariants.guard", content: readFileSync(new URL("invariants.guard", import.meta.url), "utf8") },
         ],
-      }),
+      }) as IPolicyValidationPlugin,
     )
   }
   return { app, stacks: { network, delivery, data, platform, neo } }

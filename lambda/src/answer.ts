@@ -24,16 +24,23 @@ export interface HttpAnswer {
  * The document for this caller: by HTTP as text, to the letter; to a direct caller as an object that is the same JSON.
  *
  * @param document JSON text, laid out compactly
+ * @param assertTime throws where there is no time left for what comes next
  * @throws AnswerTooLarge past {@link LIMITS}
  */
-export function answerOf(document: string, caller: Caller): unknown {
+export function answerOf(document: string, caller: Caller, assertTime: () => void = () => {}): unknown {
   const limit = LIMITS[caller.kind]
+  assertTime()
   if (caller.kind === "direct") {
     const plain: unknown = JSON.parse(document)
     const text = JSON.stringify(plain)
-    // NeoWs' own pages come back as they were; only others are worth the three times slower parse.
-    const value = text === document ? plain : parseToTheDigit(document)
-    assertWithin(Buffer.byteLength(value === plain ? text : JSON.stringify(value)), limit)
+    if (text === document) {
+      assertWithin(Buffer.byteLength(text), limit)
+      return plain
+    }
+    // NeoWs' own pages come back as they were; only others are worth the many times slower parse.
+    assertTime()
+    const value = parseToTheDigit(document)
+    assertWithin(Buffer.byteLength(JSON.stringify(value)), limit)
     return value
   }
   const answer = httpAnswer(200, {}, document, caller)

@@ -3,8 +3,15 @@ import { type Clock, isApiKey } from "@perigee/app/neows"
 import { KeyUnavailable } from "./errors.ts"
 import type { KeySource } from "./settings.ts"
 
-/** Gives the text of a secret or parameter. */
-export type ReadText = (source: Exclude<KeySource, { kind: "variable" }>) => Promise<string>
+/** Gives the text of a secret or parameter; lets go of it when the signal aborts. */
+export type ReadText = (source: Exclude<KeySource, { kind: "variable" }>, signal: AbortSignal) => Promise<string>
+
+/** Milliseconds for a read, the SDK's three attempts together. */
+const READ_MS = 5000
+/** The same where there is a key to fall back on. */
+const REFRESH_MS = 1000
+/** Milliseconds for which a key that could not be read anew is used on, at most its time-to-live, before it is tried again. */
+const PUT_OFF_MS = 30_000
 
 export interface ApiKeyOptions {
   readonly keySource: KeySource
@@ -14,13 +21,38 @@ export interface ApiKeyOptions {
   readonly keyTtlMs: number
 }
 
+/** Who wants a key. */
+export interface Asker {
+  /**
+   * A read for which nobody waits any more is stopped and forgotten: in an environment that Lambda froze after a time-out
+   * it would be dead, and the next to ask must not wait for it.
+   */
+  readonly signal?: AbortSignal
+  /** Told that the key is an old one, and why. */
+  readonly warn?: (message: string) => void
+}
+
+interface Kept {
+  readonly key: string
+  /** Milliseconds since 1970 between which it is good. */
+  readonly from: number
+  readonly until: number
+}
+
+/** A read under way, and how many wait for it. */
+interface Reading {
+  readonly key: Promise<string>
+  readonly stop: AbortController
+  waiting: number
+}
+
 export class ApiKey {
   readonly #options: ApiKeyOptions
   readonly #clock: Clock
   readonly #read: ReadText
-  #kept: { readonly key: string; readonly readAt: number } | undefined
+  #kept: Kept | undefined
   /** The read under way, which everybody who wants a key waits for. */
-  #reading: Promise<string> | undefined
+  #reading: Reading | undefined
 
   constructor(options: ApiKeyOptions, clock: Clock, read: ReadText) {
     this.#options = options
@@ -28,14 +60,29 @@ export class ApiKey {
     this.#read = read
   }
 
-  /** @throws KeyUnavailable */
-  async current(): Promise<string> {
+  /**
+   * The key, read anew when its time is over. Where that fails the old one is used on: NASA takes it for as long as it
+   * was not rotated, and says so if it was.
+   *
+   * @throws KeyUnavailable
+   */
+  async current({ signal, warn }: Asker = {}): Promise<string> {
     const { keySource, keyTtlMs } = this.#options
     if (keySource.kind === "variable") return keySource.key
     const kept = this.#kept
+    if (kept === undefined) return await this.#anew(READ_MS, signal)
+    const now = this.#clock.now()
     // A clock that was set back makes it read again, too.
-    const age = kept === undefined ? Number.NaN : this.#clock.now() - kept.readAt
-    return kept !== undefined && age >= 0 && age < keyTtlMs ? kept.key : await this.#anew()
+    if (now >= kept.from && now < kept.until) return kept.key
+    try {
+      return await this.#anew(REFRESH_MS, signal)
+    } catch (error) {
+      if (!(error instanceof KeyUnavailable) || signal?.aborted) throw error
+      const from = this.#clock.now()
+      this.#kept = { key: kept.key, from, until: from + Math.min(keyTtlMs, PUT_OFF_MS) }
+      warn?.(`${error.message}; the key that was read before is used on`)
+      return kept.key
+    }
   }
 
   /**
@@ -44,25 +91,51 @@ export class ApiKey {
    * @returns undefined where it is that same one
    * @throws KeyUnavailable
    */
-  async after(rejected: string): Promise<string | undefined> {
+  async after(rejected: string, { signal }: Asker = {}): Promise<string | undefined> {
     if (this.#options.keySource.kind === "variable") return undefined
-    const other = this.#kept !== undefined && this.#kept.key !== rejected ? this.#kept.key : await this.#anew()
+    const kept = this.#kept?.key
+    const other = kept !== undefined && kept !== rejected ? kept : await this.#anew(READ_MS, signal)
     return other === rejected ? undefined : other
   }
 
-  async #anew(): Promise<string> {
-    this.#reading ??= this.#readKey().finally(() => {
-      this.#reading = undefined
-    })
-    return await this.#reading
+  async #anew(ms: number, signal?: AbortSignal): Promise<string> {
+    this.#reading ??= this.#begin(ms)
+    const reading = this.#reading
+    const leave = () => {
+      reading.waiting -= 1
+      if (reading.waiting > 0) return
+      this.#forget(reading)
+      reading.stop.abort(signal?.reason)
+    }
+    reading.waiting += 1
+    signal?.addEventListener("abort", leave, { once: true })
+    try {
+      return await reading.key
+    } finally {
+      signal?.removeEventListener("abort", leave)
+    }
   }
 
-  async #readKey(): Promise<string> {
-    const { keySource, keyField } = this.#options
+  #begin(ms: number): Reading {
+    const stop = new AbortController()
+    const key = this.#readKey(ms, stop.signal).finally(() => this.#forget(reading))
+    const reading: Reading = { key, stop, waiting: 0 }
+    return reading
+  }
+
+  /** Another may have begun since. */
+  #forget(reading: Reading): void {
+    if (this.#reading === reading) this.#reading = undefined
+  }
+
+  async #readKey(ms: number, stop: AbortSignal): Promise<string> {
+    const { keySource, keyField, keyTtlMs } = this.#options
     if (keySource.kind === "variable") return keySource.key
-    const readAt = this.#clock.now()
-    const key = keyIn(await this.#read(keySource), keyField, VARIABLES[keySource.kind])
-    this.#kept = { key, readAt }
+    const from = this.#clock.now()
+    const text = await this.#read(keySource, AbortSignal.any([stop, AbortSignal.timeout(ms)]))
+    const key = keyIn(text, keyField, VARIABLES[keySource.kind])
+    // What a read that was let go of brings after all may be older than what is kept.
+    if (!stop.aborted) this.#kept = { key, from, until: from + keyTtlMs }
     return key
   }
 }
@@ -71,7 +144,8 @@ export class ApiKey {
 export const VARIABLES = { secret: "NASA_API_KEY_SECRET_ID", parameter: "NASA_API_KEY_PARAMETER" } as const
 
 function keyIn(text: string, field: string, variable: string): string {
-  const key = (fieldOf(text, field) ?? text).trim()
+  // Files end with a line end, and some begin with a byte order mark; trim() takes both.
+  const key = (fieldOf(text.trim(), field) ?? text).trim()
   if (isApiKey(key)) return key
   throw new KeyUnavailable(
     `${variable}: what it names holds no key: neither 8 to 128 of A-Z a-z 0-9 _ -, nor a JSON object with such a one ` +
@@ -81,7 +155,7 @@ function keyIn(text: string, field: string, variable: string): string {
 
 /** Undefined for what is no JSON object. */
 function fieldOf(text: string, field: string): string | undefined {
-  if (!text.trimStart().startsWith("{")) return undefined
+  if (!text.startsWith("{")) return undefined
   try {
     const value = JSON.parse(text) as Record<string, unknown>
     return Object.hasOwn(value, field) && typeof value[field] === "string" ? value[field] : ""

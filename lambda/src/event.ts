@@ -1,5 +1,6 @@
 /** What an event asks for, and who sent it: a direct caller, or HTTP by way of a gateway or a load balancer. */
 import { MAX_PAGE, MAX_PAGE_SIZE } from "@perigee/app/neows"
+import { shownText } from "@perigee/app/setting-value"
 import { InvalidPage, InvalidSize } from "./errors.ts"
 
 /**
@@ -72,12 +73,12 @@ function wholeNumber(value: unknown, min: number, max: number): { value?: number
   return { wrong: value === undefined ? `missing; ${range}` : `${shown(value)} is not ${range}` }
 }
 
-/** A value for a message; a long text is not shown, it may be a key in the wrong place. */
+/** A value for a message. */
 function shown(value: unknown): string {
   if (value === undefined) return "nothing"
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (isObject(value)) return "an object"
-  if (typeof value === "string" && value.length > 20) return `a text of ${value.length} characters`
+  if (typeof value === "string") return shownText(value)
   return JSON.stringify(value)
 }
 

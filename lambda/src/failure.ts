@@ -25,6 +25,8 @@ const STATUSES: Readonly<Record<string, number>> = {
  * (https://api.data.gov/docs/developer-manual/, “Web Service Rate Limits”).
  */
 const RATE_LIMIT_SECONDS = 3600
+/** Seconds, at most: no limit of NASA's is counted over more than a day, and callers wait by this figure. */
+const MAX_RETRY_AFTER_SECONDS = 86_400
 
 /** An error of a type that is told; any other is a defect, of which only that much is told. */
 export function knownFailure(error: unknown): Error {
@@ -57,6 +59,8 @@ export function clean(text: string, keys: readonly string[]): string {
   return keys.reduce((safe, key) => withoutKey(safe, key), text)
 }
 
+/** Whole seconds, 0 to a day. */
 function secondsOf({ retryAfterSeconds = RATE_LIMIT_SECONDS }: RateLimited): number {
-  return Math.ceil(retryAfterSeconds)
+  if (!Number.isFinite(retryAfterSeconds)) return RATE_LIMIT_SECONDS
+  return Math.min(Math.max(Math.ceil(retryAfterSeconds), 0), MAX_RETRY_AFTER_SECONDS)
 }

@@ -2,22 +2,19 @@
 import { type ReadText, VARIABLES } from "./api-key.ts"
 import { KeyUnavailable } from "./errors.ts"
 
-/** Milliseconds for the SDK's three attempts together; what takes longer is let go, so that nobody waits for it again. */
-const READ_MS = 5000
-
 /** @param id name or ARN */
 export type Send = (id: string, abortSignal: AbortSignal) => Promise<string | undefined>
 
 /** @throws KeyUnavailable with the name of what AWS answers */
-export const readText: ReadText = async ({ kind, id }) => {
+export const readText: ReadText = async ({ kind, id }, signal) => {
   let text: string | undefined
   try {
     const { send } = await (kind === "secret" ? import("./secrets-manager.ts") : import("./parameter-store.ts"))
-    text = await send(id, AbortSignal.timeout(READ_MS))
+    text = await send(id, signal)
   } catch (error) {
     // The name alone: messages quote ARNs and whatever was put in the variable.
     const name = error instanceof Error ? error.name : "an unknown error"
-    throw new KeyUnavailable(`${VARIABLES[kind]}: it can't be read (${name})`)
+    throw new KeyUnavailable(`${VARIABLES[kind]}: it can't be read (${signal.aborted ? "no answer in time" : name})`)
   }
   if (text === undefined) throw new KeyUnavailable(`${VARIABLES[kind]}: what it names is empty`)
   return text

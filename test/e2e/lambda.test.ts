@@ -1,5 +1,5 @@
 /** The Lambda through the real CLI on a real engine: its zip, and its image on a base with a Runtime API of ours. */
-import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect } from "chai"
@@ -64,6 +64,16 @@ describeWith([daggerEngine], "the Lambda on a real engine", function () {
         expect(stdout + stderr).not.to.include(key)
       }
       expect(standin.requests[0]?.headers["x-api-key"]).to.equal(key)
+    })
+
+    it("invoke takes the key of a file, which ends with a line end", async () => {
+      const file = join(folder, "key")
+      await writeFile(file, `${key}\n`)
+      const ofFile = [`--api-key=file://${file}`, `--neows=tcp://127.0.0.1:${standin.port}`]
+      const { exitCode, stderr } = await lambda(["invoke", "--page=8", ...ofFile])
+      expect(exitCode, stderr).to.equal(0)
+      expect(standin.requests.at(-1)?.headers["x-api-key"]).to.equal(key)
+      expect(standin.requests.at(-1)?.path).to.include("page=8")
     })
 
     it("invoke fails with the error's name and message", async () => {

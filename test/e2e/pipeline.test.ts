@@ -39,7 +39,7 @@ describeWith([daggerEngine], "the pipeline on a real engine", function () {
     env: { PERIGEE_TEST_KEY: secret },
   })
 
-  it("builds the image: non-root, its labels, nothing but node and the bundle of ours in it", async () => {
+  it("builds the image: non-root, its labels, nothing but node and the bundles of ours in it", async () => {
     const image = join(folder, "image.tar")
     const { exitCode, stderr } = await daggerCall(["build", "as-tarball", "export", `--path=${image}`])
     expect(exitCode, stderr).to.equal(0)
@@ -58,7 +58,7 @@ describeWith([daggerEngine], "the pipeline on a real engine", function () {
     const ours = (await daggerCall(["build", "directory", "--path=/app", "glob", "--pattern=**"])).stdout
       .trim()
       .split("\n")
-    expect(ours.sort()).to.deep.equal(["get-data.cjs", "output/"])
+    expect(ours.sort()).to.deep.equal(["get-data.cjs", "output/", "s3-object.cjs"])
     const shells = await daggerCall([
       "build",
       "rootfs",

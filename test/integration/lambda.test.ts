@@ -168,9 +168,9 @@ describeWith([python], "the Lambda on ministack", function () {
     expect(await limited.json()).to.include({ error: "RateLimited" })
   })
 
-  it("reads the key of Secrets Manager, plain or a member of a JSON object", async () => {
+  it("reads the key of Secrets Manager, plain (with the line end of the file it came from) or a member of a JSON object", async () => {
     const url = await listen({ keys: [key] })
-    await secrets.send(new CreateSecretCommand({ Name: "plain", SecretString: key }))
+    await secrets.send(new CreateSecretCommand({ Name: "plain", SecretString: `${key}\n` }))
     await secrets.send(new CreateSecretCommand({ Name: "json", SecretString: JSON.stringify({ token: key }) }))
     for (const [id, field] of [
       ["plain", {}],
@@ -184,7 +184,7 @@ describeWith([python], "the Lambda on ministack", function () {
   })
 
   it("reads the key of Parameter Store, encrypted", async () => {
-    await parameters.send(new PutParameterCommand({ Name: "/nasa/key", Value: key, Type: "SecureString" }))
+    await parameters.send(new PutParameterCommand({ Name: "/nasa/key", Value: `${key}\n`, Type: "SecureString" }))
     const url = await listen({ keys: [key] })
     const name = await deploy({ env: { NEOWS_BASE_URL: url, NASA_API_KEY_PARAMETER: "/nasa/key" } })
     const { payload, log } = await invoke(name, { page: 1 })

@@ -8,8 +8,12 @@ import { type ITopic, Topic } from "aws-cdk-lib/aws-sns"
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions"
 import type { Construct } from "constructs"
 
-/** The topic, to which alarms and events of this account alone may publish. */
-export function alarmTopic(scope: Construct, stage: string, key: IKey, email: string | undefined): Topic {
+/**
+ * The topic, to which alarms and events of this account alone may publish.
+ *
+ * @returns a reference to whose policy nothing can be added: CDK's own grant to events would leave the account out
+ */
+export function alarmTopic(scope: Construct, stage: string, key: IKey, email: string | undefined): ITopic {
   const topic = new Topic(scope, "Alarms", {
     topicName: `perigee-${stage}-alarms`,
     displayName: `Perigee ${stage}`,
@@ -26,7 +30,7 @@ export function alarmTopic(scope: Construct, stage: string, key: IKey, email: st
     }),
   )
   if (email !== undefined) topic.addSubscription(new EmailSubscription(email))
-  return topic
+  return Topic.fromTopicArn(scope, "AlarmsReference", topic.topicArn)
 }
 
 export interface AlarmOptions {

@@ -1,7 +1,7 @@
 /** Customer-managed keys, with a policy that spells out every action: administration by IAM of the account, use by name. */
 import { CfnOutput, RemovalPolicy, Stack } from "aws-cdk-lib"
 import { AccountRootPrincipal, PolicyDocument, PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam"
-import { Key } from "aws-cdk-lib/aws-kms"
+import { type IKey, Key } from "aws-cdk-lib/aws-kms"
 import type { Construct } from "constructs"
 
 /** What IAM policies of the account may grant. Source: Service Authorization Reference, AWS KMS. */
@@ -54,8 +54,12 @@ export interface CustomerKeyOptions {
   readonly users?: readonly KeyUser[]
 }
 
-/** A key that rotates every year. `Resource: *` in a key's policy means that key: KMS knows nothing finer there. */
-export function customerKey(scope: Construct, id: string, stage: string, options: CustomerKeyOptions): Key {
+/**
+ * A key that rotates every year. `Resource: *` in a key's policy means that key: KMS knows nothing finer there.
+ *
+ * @returns a reference to whose policy nothing can be added: CDK's own grants would, with wildcard actions
+ */
+export function customerKey(scope: Construct, id: string, stage: string, options: CustomerKeyOptions): IKey {
   const policy = new PolicyDocument({
     statements: [
       new PolicyStatement({
@@ -75,13 +79,14 @@ export function customerKey(scope: Construct, id: string, stage: string, options
       ),
     ],
   })
-  return new Key(scope, id, {
+  const key = new Key(scope, id, {
     alias: `perigee-${stage}-${options.alias}`,
     description: options.description,
     enableKeyRotation: true,
     policy,
     removalPolicy: options.keep ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
   })
+  return Key.fromKeyArn(scope, `${id}Reference`, key.keyArn)
 }
 
 /** CloudWatch Logs, for the log groups of this account and region. */

@@ -4,7 +4,7 @@ import { ComparisonOperator } from "aws-cdk-lib/aws-cloudwatch"
 import { AttributeType, BillingMode, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb"
 import { InstanceType } from "aws-cdk-lib/aws-ec2"
 import { AccountRootPrincipal, Role } from "aws-cdk-lib/aws-iam"
-import type { Key } from "aws-cdk-lib/aws-kms"
+import type { IKey } from "aws-cdk-lib/aws-kms"
 import {
   CaCertificate,
   type CfnDBInstance,
@@ -35,7 +35,7 @@ const GIB = 1024 ** 3
 export class DataStack extends Stack {
   readonly database: DatabaseInstance
   readonly configs: Table
-  readonly key: Key
+  readonly key: IKey
 
   constructor(scope: Construct, id: string, stage: Stage, network: NetworkStack, props: StackProps) {
     super(scope, id, { ...props, description: `Perigee ${stage.name}: PostgreSQL, JSON configurations, migrations` })

@@ -4,7 +4,7 @@
  */
 import { Aws } from "aws-cdk-lib"
 import { Cluster, ContainerInsights, Secret as ContainerSecret } from "aws-cdk-lib/aws-ecs"
-import type { Key } from "aws-cdk-lib/aws-kms"
+import type { IKey } from "aws-cdk-lib/aws-kms"
 import type { DatabaseInstance } from "aws-cdk-lib/aws-rds"
 import { Secret } from "aws-cdk-lib/aws-secretsmanager"
 import { Construct } from "constructs"
@@ -22,7 +22,7 @@ export interface DatabaseTasksProps {
   readonly network: NetworkStack
   readonly database: DatabaseInstance
   readonly administratorSecretArn: string
-  readonly key: Key
+  readonly key: IKey
 }
 
 export class DatabaseTasks extends Construct {
@@ -50,7 +50,9 @@ export class DatabaseTasks extends Construct {
         logs,
       })
       // RDS encrypts the administrator's secret with the data key.
-      allow(roles.executionRole, ["kms:Decrypt"], [props.key.keyArn])
+      allow(roles.executionRole, ["kms:Decrypt"], [props.key.keyArn], {
+        conditions: { StringEquals: { "kms:ViaService": `secretsmanager.${stage.region}.amazonaws.com` } },
+      })
       const migrate = new Task(this, `${service}-migrate`, stage, {
         name: `${service}-migrate`,
         image: service,

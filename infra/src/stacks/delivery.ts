@@ -2,6 +2,7 @@
 import { Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib"
 import { Repository, RepositoryEncryption, TagMutability, TagStatus } from "aws-cdk-lib/aws-ecr"
 import { CfnOIDCProvider } from "aws-cdk-lib/aws-iam"
+import type { IKey } from "aws-cdk-lib/aws-kms"
 import { ParameterTier, StringParameter } from "aws-cdk-lib/aws-ssm"
 import type { Construct } from "constructs"
 import { IMAGES, type ImageName, imageParameter, ROLLED_OUT, repositoryName } from "../names.ts"
@@ -46,7 +47,7 @@ export class DeliveryStack extends Stack {
     new PipelineRoles(this, "Pipeline", stage, { issuer, providerArn, repositories, imagesKey: key })
   }
 
-  #repository(image: ImageName, stage: Stage, encryptionKey: ReturnType<typeof customerKey>): Repository {
+  #repository(image: ImageName, stage: Stage, encryptionKey: IKey): Repository {
     return new Repository(this, image, {
       repositoryName: repositoryName(stage.name, image),
       imageTagMutability: TagMutability.IMMUTABLE,

@@ -4,9 +4,9 @@ import type { Alarm } from "aws-cdk-lib/aws-cloudwatch"
 import {
   AlarmBehavior,
   AvailabilityZoneRebalancing,
-  type Cluster,
   FargatePlatformVersion,
   FargateService,
+  type ICluster,
   PropagatedTagSource,
 } from "aws-cdk-lib/aws-ecs"
 import {
@@ -40,7 +40,7 @@ export interface FlightsServiceProps {
   readonly listener: ApplicationListener
   /** Of the listener's rule: 1–50 000, its own. */
   readonly priority: number
-  readonly cluster: Cluster
+  readonly cluster: ICluster
   readonly network: NetworkStack
   readonly data: DataStack
 }
@@ -143,7 +143,9 @@ export class FlightsService extends Construct {
     allow(task.role, ["dynamodb:Query"], [data.configs.tableArn], {
       conditions: { "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [name] } },
     })
-    allow(task.role, ["kms:Decrypt"], [data.key.keyArn])
+    allow(task.role, ["kms:Decrypt"], [data.key.keyArn], {
+      conditions: { StringEquals: { "kms:ViaService": `dynamodb.${stage.region}.amazonaws.com` } },
+    })
     return task
   }
 

@@ -4,11 +4,11 @@ import { Cluster, ContainerInsights, Secret as ContainerSecret } from "aws-cdk-l
 import { EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events"
 import { SnsTopic } from "aws-cdk-lib/aws-events-targets"
 import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam"
-import { Key } from "aws-cdk-lib/aws-kms"
+import type { IKey } from "aws-cdk-lib/aws-kms"
 import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from "aws-cdk-lib/aws-lambda"
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aws-cdk-lib/aws-s3"
 import { CfnSchedule } from "aws-cdk-lib/aws-scheduler"
-import { Secret } from "aws-cdk-lib/aws-secretsmanager"
+import { type ISecret, Secret } from "aws-cdk-lib/aws-secretsmanager"
 import type { Construct } from "constructs"
 import { clusterName, functionName, neowsBucketName } from "../names.ts"
 import type { Stage } from "../stage.ts"
@@ -51,13 +51,12 @@ export class NeoStack extends Stack {
     this.#function(stage, network, secret, key, functionZip)
   }
 
-  #apiKey(stage: Stage, key: Key): Secret {
+  #apiKey(stage: Stage, key: IKey): Secret {
     const secret = new Secret(this, "ApiKey", {
       secretName: `perigee/${stage.name}/nasa-api-key`,
       // A value of Secrets Manager's own, which NASA rejects: whoever has a key puts it in.
       description: "NASA's API key; put yours in. Its first value is random and of no use",
-      // A reference: the secret would add wildcard actions to the key's own policy.
-      encryptionKey: Key.fromKeyArn(this, "ApiKeyEncryption", key.keyArn),
+      encryptionKey: key,
       removalPolicy: stage.protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     })
     acknowledge(
@@ -69,7 +68,7 @@ export class NeoStack extends Stack {
     return secret
   }
 
-  #bucket(stage: Stage, encryptionKey: Key): Bucket {
+  #bucket(stage: Stage, encryptionKey: IKey): Bucket {
     const bucket = new Bucket(this, "Documents", {
       bucketName: neowsBucketName(this, stage.name),
       encryption: BucketEncryption.KMS,
@@ -94,7 +93,7 @@ export class NeoStack extends Stack {
     return bucket
   }
 
-  #scheduledTask(stage: Stage, network: NetworkStack, secret: Secret, bucket: Bucket, key: Key): void {
+  #scheduledTask(stage: Stage, network: NetworkStack, secret: Secret, bucket: Bucket, key: IKey): void {
     const cluster = new Cluster(this, "Cluster", {
       clusterName: clusterName(stage.name, "neo"),
       vpc: network.vpc,
@@ -110,14 +109,16 @@ export class NeoStack extends Stack {
         NEOWS_PAGE: String(stage.neows.page),
         NEOWS_OUTPUT: `s3://${bucket.bucketName}/${document}`,
       },
-      secrets: { NASA_API_KEY: ContainerSecret.fromSecretsManager(secret) },
+      secrets: { NASA_API_KEY: ContainerSecret.fromSecretsManager(secret as ISecret) },
       logs: logGroup(this, "TaskLogs", stage, `/perigee/${stage.name}/get-data`, network.operationsKey),
     })
     allow(task.executionRole, ["kms:Decrypt"], [key.keyArn], {
       conditions: { StringEquals: { "kms:ViaService": `secretsmanager.${this.region}.amazonaws.com` } },
     })
     allow(task.role, ["s3:PutObject"], [bucket.arnForObjects(document)])
-    allow(task.role, ["kms:GenerateDataKey", "kms:Decrypt"], [key.keyArn])
+    allow(task.role, ["kms:Decrypt", "kms:GenerateDataKey"], [key.keyArn], {
+      conditions: { StringEquals: { "kms:ViaService": `s3.${this.region}.amazonaws.com` } },
+    })
 
     const scheduler = new Role(this, "SchedulerRole", {
       roleName: `perigee-${stage.name}-scheduler`,
@@ -188,7 +189,7 @@ export class NeoStack extends Stack {
     )
   }
 
-  #function(stage: Stage, network: NetworkStack, secret: Secret, key: Key, functionZip: string): void {
+  #function(stage: Stage, network: NetworkStack, secret: Secret, key: IKey, functionZip: string): void {
     const name = functionName(stage.name)
     const logs = logGroup(this, "FunctionLogs", stage, `/aws/lambda/${name}`, network.operationsKey)
     const role = new Role(this, "FunctionRole", {

@@ -30,7 +30,7 @@ import {
 } from "aws-cdk-lib/aws-ec2"
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam"
 import type { IKey } from "aws-cdk-lib/aws-kms"
-import { type ITopic, Topic } from "aws-cdk-lib/aws-sns"
+import type { ITopic } from "aws-cdk-lib/aws-sns"
 import type { Construct } from "constructs"
 import { ANYWHERE } from "../cidr.ts"
 import { type Stage, subnetCidr, TIERS, type Tier } from "../stage.ts"
@@ -123,9 +123,7 @@ export class NetworkStack extends Stack {
         })),
       ],
     })
-    const topic = alarmTopic(this, stage.name, this.operationsKey, stage.alarmEmail)
-    // A reference: an event rule's target would add to the topic's and the key's policies what holds for every account.
-    this.alarms = Topic.fromTopicArn(this, "AlarmsReference", topic.topicArn)
+    this.alarms = alarmTopic(this, stage.name, this.operationsKey, stage.alarmEmail)
     this.#flowLog(vpc)
     this.#egressAlarm(natGatewayId)
   }

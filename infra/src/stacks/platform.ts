@@ -2,7 +2,7 @@
 import { Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib"
 import { Certificate, CertificateValidation, type ICertificate } from "aws-cdk-lib/aws-certificatemanager"
 import { Dashboard, GraphWidget, type IWidget, TextWidget } from "aws-cdk-lib/aws-cloudwatch"
-import { Cluster, ContainerInsights } from "aws-cdk-lib/aws-ecs"
+import { Cluster, ContainerInsights, type ICluster } from "aws-cdk-lib/aws-ecs"
 import {
   type ApplicationListener,
   ApplicationLoadBalancer,
@@ -15,7 +15,7 @@ import {
 } from "aws-cdk-lib/aws-elasticloadbalancingv2"
 import { ARecord, HostedZone, RecordTarget } from "aws-cdk-lib/aws-route53"
 import { LoadBalancerTarget } from "aws-cdk-lib/aws-route53-targets"
-import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aws-cdk-lib/aws-s3"
+import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwnership } from "aws-cdk-lib/aws-s3"
 import type { Construct } from "constructs"
 import { clusterName } from "../names.ts"
 import { SERVICES, type Stage } from "../stage.ts"
@@ -43,11 +43,11 @@ export class PlatformStack extends Stack {
     const balancer = this.#loadBalancer(stage, network)
     const listener = this.#listeners(stage, balancer)
     new Firewall(this, "Firewall", stage, balancer.loadBalancerArn, network.operationsKey)
-    const cluster = new Cluster(this, "Cluster", {
+    const cluster: ICluster = new Cluster(this, "Cluster", {
       clusterName: clusterName(stage.name, "platform"),
       vpc: network.vpc,
       containerInsightsV2: ContainerInsights.ENABLED,
-    })
+    }) as ICluster
     const services = SERVICES.map(
       (name, at) =>
         new FlightsService(this, name, stage, { name, listener, priority: 10 * (at + 1), cluster, network, data }),
@@ -93,12 +93,12 @@ export class PlatformStack extends Stack {
       preserveHostHeader: true,
       crossZoneEnabled: true,
     })
-    balancer.logAccessLogs(logs, "load-balancer")
+    balancer.logAccessLogs(logs as IBucket, "load-balancer")
     return balancer
   }
 
   #listeners(stage: Stage, balancer: ApplicationLoadBalancer): ApplicationListener {
-    balancer.addListener("Http", {
+    const redirect = balancer.addListener("Http", {
       port: 80,
       open: false,
       defaultAction: ListenerAction.redirect({ protocol: "HTTPS", port: "443", permanent: true }),
@@ -112,9 +112,10 @@ export class PlatformStack extends Stack {
       defaultAction: ListenerAction.fixedResponse(404, { contentType: "application/json", messageBody: NOT_FOUND }),
     })
     // Source: ELB user guide, “HTTP header modification”.
-    const attributes = listener.node.defaultChild as CfnListener
-    attributes.listenerAttributes = [
-      { key: "routing.http.response.server.enabled", value: "false" },
+    const nameless = { key: "routing.http.response.server.enabled", value: "false" }
+    ;(redirect.node.defaultChild as CfnListener).listenerAttributes = [nameless]
+    ;(listener.node.defaultChild as CfnListener).listenerAttributes = [
+      nameless,
       { key: "routing.http.response.strict_transport_security.header_value", value: "max-age=31536000" },
       { key: "routing.http.response.x_content_type_options.header_value", value: "nosniff" },
     ]

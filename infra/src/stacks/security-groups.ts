@@ -30,6 +30,15 @@ const HTTP = 80
 const HTTPS = 443
 export const POSTGRESQL = 5432
 
+/** An outbound rule that no packet meets. Source: EC2 API reference, CreateSecurityGroup; CDK writes the same. */
+const NOTHING = {
+  cidrIp: "255.255.255.255/32",
+  description: "Disallow all traffic",
+  ipProtocol: "icmp",
+  fromPort: 252,
+  toPort: 86,
+} as const
+
 interface Flow {
   readonly from: GroupName | "internet"
   readonly to: GroupName | "internet"
@@ -52,15 +61,6 @@ export function flows(stage: Stage): readonly Flow[] {
   ]
 }
 
-/** A rule that matches nothing, as the CDK writes it. */
-const NO_TRAFFIC = {
-  CidrIp: "255.255.255.255/32",
-  Description: "Disallow all traffic",
-  FromPort: 252,
-  IpProtocol: "icmp",
-  ToPort: 86,
-}
-
 export type SecurityGroups = Readonly<Record<GroupName, ISecurityGroup>>
 
 /** The groups with their rules. Other stacks get references that can't be added to: the table above stays the whole. */
@@ -77,7 +77,9 @@ export class Groups extends Construct {
         allowAllOutbound: false,
       })
     }
+    const opened = new Set<string>()
     for (const { from, to, port } of flows(stage)) {
+      if (to === "internet") opened.add(from)
       const tcp = Port.tcp(port)
       const about = `${from} to ${to}`
       if (from === "internet") made[to as GroupName].addIngressRule(Peer.ipv4(ANYWHERE), tcp, about)
@@ -87,13 +89,10 @@ export class Groups extends Construct {
         made[to].addIngressRule(made[from], tcp, about)
       }
     }
-    for (const name of GROUPS) {
-      // EC2 makes a group with a rule that lets everything out, and CloudFormation takes it away only for rules in the
-      // group's own SecurityGroupEgress; the CDK writes none there for one whose rules all name other groups.
-      const outbound = flows(stage).filter(({ from }) => from === name)
-      if (outbound.length === 0 || outbound.some(({ to }) => to === "internet")) continue
+    for (const name of GROUPS.filter((one) => !opened.has(one))) {
+      // Rules to other groups are resources of their own; a group that shows none itself gets EC2's, which allows everything.
       const group = made[name].node.defaultChild as CfnSecurityGroup
-      group.addPropertyOverride("SecurityGroupEgress", [NO_TRAFFIC])
+      group.securityGroupEgress = [NOTHING]
     }
     acknowledge(
       made.load_balancer,

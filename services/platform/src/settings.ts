@@ -1,6 +1,7 @@
 /** A service's settings from its surroundings: read once, here, from arguments and environment into one typed object. */
 import { readFileSync } from "node:fs"
 import { ConfigurationUnusable, UsageError } from "./exit-code.ts"
+import { rdsCertificates } from "./rds-certificates.ts"
 
 export const COMMANDS = ["serve", "migrate", "roles"] as const
 export type Command = (typeof COMMANDS)[number]
@@ -8,8 +9,8 @@ export type Command = (typeof COMMANDS)[number]
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface TlsSettings {
-  /** PEM certificates to trust in place of the system's, such as the RDS bundle. */
-  readonly ca: string | undefined
+  /** PEM certificates to trust in place of the system's: those of DB_CA_FILE, or Amazon RDS' own. */
+  readonly ca: string | readonly string[] | undefined
 }
 
 export interface DatabaseSettings {
@@ -179,7 +180,7 @@ function placeInUrl(text: string, env: Environment): Place {
     throw new ConfigurationUnusable("DATABASE_URL: not of the form postgresql://user:password@host:5432/database")
   }
   if (url.search || url.hash) {
-    throw new ConfigurationUnusable("DATABASE_URL: takes no ?parameters; TLS is set by DB_TLS and DB_CA_FILE")
+    throw new ConfigurationUnusable("DATABASE_URL: takes no ?parameters; TLS is set by DB_TLS, DB_CA and DB_CA_FILE")
   }
   return {
     host: url.hostname.replace(/^\[|\]$/g, ""),
@@ -216,10 +217,26 @@ function tlsOf(env: Environment, host: string, iam: boolean): TlsSettings | unde
   // A name without dots is of this machine or of a container network; anything else crosses a network.
   const near = /^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host) || !/[.:]/.test(host)
   const caFile = set(env, "DB_CA_FILE")
-  const wanted = oneOf(env, "DB_TLS", ["verify", "off"], near && !iam && caFile === undefined ? "off" : "verify")
-  if (wanted === "verify") return { ca: caFile === undefined ? undefined : fileOf("DB_CA_FILE", caFile) }
+  const ca = set(env, "DB_CA")
+  const isRds = ca === "rds"
+  if (ca !== undefined && caFile !== undefined) {
+    throw new ConfigurationUnusable("DB_CA and DB_CA_FILE are both set; keep one")
+  }
+  if (ca !== undefined && !isRds) {
+    throw new ConfigurationUnusable("DB_CA: takes rds and nothing else; DB_CA_FILE names a file of certificates")
+  }
+  const fallback = near && !iam && caFile === undefined && !isRds ? "off" : "verify"
+  const wanted = oneOf(env, "DB_TLS", ["verify", "off"], fallback)
+  if (wanted === "verify") {
+    if (isRds) return { ca: rdsCertificates(host) }
+    return { ca: caFile === undefined ? undefined : fileOf("DB_CA_FILE", caFile) }
+  }
+  if (isRds) throw new ConfigurationUnusable("DB_CA=rds and DB_TLS=off are both set; keep one")
   if (iam) throw new ConfigurationUnusable("DB_TLS=off: an IAM token goes over TLS only; drop DB_TLS")
-  if (!near) throw new ConfigurationUnusable(`DB_TLS=off: ${host} is not this machine; drop DB_TLS, and set DB_CA_FILE`)
+  if (!near)
+    throw new ConfigurationUnusable(
+      `DB_TLS=off: ${host} is not this machine; drop DB_TLS, and set DB_CA=rds or DB_CA_FILE`,
+    )
   return undefined
 }
 

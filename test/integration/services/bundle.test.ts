@@ -31,6 +31,22 @@ describe("the bundle of a service", function () {
     if (folder) rmSync(folder, { recursive: true, force: true })
   })
 
+  it("carries Amazon RDS' certificates: DB_CA=rds asks for TLS and knows a region that it leaves out", async () => {
+    const migrate = (url: string) =>
+      runProgram({ entry: join(folder, "bin/main.cjs"), cwd: folder }, ["migrate"], {
+        env: { DATABASE_URL: url, DB_CA: "rds" },
+      })
+    // The database of the tests speaks no TLS.
+    const near = migrate(urlFor(stores, MIGRATOR))
+    expect([await near.ended, near.stderr()]).to.satisfy(
+      ([code, line]: [number, string]) => code === 69 && /does not support SSL/.test(line),
+      near.stderr(),
+    )
+    const far = migrate("postgresql://u:p@db.abc.us-gov-west-1.rds.amazonaws.com/x")
+    expect(await far.ended, far.stderr()).to.equal(78)
+    expect(far.stderr()).to.contain("no certificates of us-gov-west-1 are known")
+  })
+
   it("makes roles, migrates, serves, shows its documentation and ends", async () => {
     const entry = { entry: join(folder, "bin/main.cjs"), cwd: folder }
     const admin = {

@@ -8,6 +8,7 @@ import { Database } from "@perigee/platform/database"
 import { Problem } from "@perigee/platform/problem"
 import { databaseSettingsOf, type Environment } from "@perigee/platform/settings"
 import { expect } from "chai"
+import { execa } from "execa"
 
 describe("TLS to PostgreSQL", function () {
   this.timeout(30_000)
@@ -112,6 +113,29 @@ describe("TLS to PostgreSQL", function () {
     }
   }
   const ca = (name: string) => join(folder, name)
+  /** The same in a process of its own, whose system's authorities the environment adds to. */
+  async function inProcess(env: NodeJS.ProcessEnv): Promise<string> {
+    const script = `
+      import { Database } from "@perigee/platform/database"
+      import { databaseSettingsOf } from "@perigee/platform/settings"
+      const database = new Database(databaseSettingsOf(process.env, ""), "tls", { warn: () => {} })
+      const text = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+      const told = await database.read({ name: "tls", text }, []).then(([row]) => row.ssl, ({ cause }) => cause.code)
+      process.stdout.write(String(told))
+      await database.close()`
+    const login = {
+      DB_PORT: String(postgres.port),
+      DB_NAME: "postgres",
+      DB_USER: "postgres",
+      DB_PASSWORD: postgres.password,
+    }
+    const { stdout } = await execa(process.execPath, ["--input-type=module", "-e", script], {
+      cwd: import.meta.dirname,
+      extendEnv: false,
+      env: { ...login, ...env },
+    })
+    return stdout
+  }
 
   it("is spoken to a server whose certificate the CA file vouches for, under its own name", async () => {
     expect(await tls({ DB_HOST: "localhost", DB_CA_FILE: ca("ca.pem") })).to.equal(true)
@@ -123,6 +147,13 @@ describe("TLS to PostgreSQL", function () {
     )
     expect(await tls({ DB_HOST: "localhost", DB_TLS: "verify" })).to.match(/UNABLE_TO_VERIFY|SELF_SIGNED/)
     expect(await tls({ DB_HOST: "127.0.0.1", DB_CA_FILE: ca("ca.pem") })).to.equal("ERR_TLS_CERT_ALTNAME_INVALID")
+  })
+
+  it("with DB_CA=rds is refused to a certificate of our own, though the machine is this one", async () => {
+    expect(await tls({ DB_HOST: "localhost", DB_CA: "rds" })).to.match(/UNABLE_TO_VERIFY|SELF_SIGNED/)
+    const trusted = { NODE_EXTRA_CA_CERTS: ca("ca.pem") }
+    expect(await inProcess({ DB_HOST: "localhost", DB_TLS: "verify", ...trusted })).to.equal("true")
+    expect(await inProcess({ DB_HOST: "localhost", DB_CA: "rds", ...trusted })).to.match(/UNABLE_TO_VERIFY|SELF_SIGNED/)
   })
 
   it("is plain only where the settings say near and off", async () => {

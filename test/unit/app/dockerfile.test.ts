@@ -38,6 +38,10 @@ describe("app/Dockerfile", () => {
     expect(last).not.to.match(/^RUN/m)
   })
 
+  it("carries the program and what it loads for an output in S3, and no source map", () => {
+    expect(text).to.match(/^COPY --from=build --chmod=644 \/src\/app\/dist\/\*\.cjs \/app\/$/m)
+  })
+
   it("the context starts from nothing, and holds no file of secrets", () => {
     const rules = readFileSync(join(ROOT, ".dockerignore"), "utf8")
       .split("\n")

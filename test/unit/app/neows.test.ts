@@ -620,7 +620,10 @@ describe("app/neows", () => {
   })
 
   describe("a deadline", () => {
-    const within = (ms: number, msPerMiB = 0) => ({ deadline: { at: clock.now() + ms, msPerMiB } })
+    const free = () => 0
+    const within = (ms: number, reckonMs: (bytes: number, values: number) => number = free) => ({
+      deadline: { at: clock.now() + ms, reckonMs },
+    })
     /** Answers so after that time by the test's clock. */
     const after =
       (ms: number, status: number, body = "", headers = {}): Answer =>
@@ -636,7 +639,7 @@ describe("app/neows", () => {
 
     it("cuts an attempt short", async () => {
       const started = performance.now()
-      const error = await errorOf(() => {}, { clock: systemClock, deadline: { at: Date.now() + 150, msPerMiB: 0 } })
+      const error = await errorOf(() => {}, { clock: systemClock, deadline: { at: Date.now() + 150, reckonMs: free } })
       expect(error).to.be.instanceOf(OutOfTime)
       expect(error.message).to.match(/^the time is used up after 1 attempt; the last: no complete answer within/)
       expect(performance.now() - started).to.be.within(140, 1000)
@@ -661,14 +664,33 @@ describe("app/neows", () => {
       expect((await get(within(1000))).page.number).to.equal(PAGE)
     })
 
-    it("is kept for cleaning, by the answer's size", async () => {
-      const body = pageBody(apiKey, { filler: "x".repeat(1024 * 1024) })
-      const error = await errorOf(after(0, 200, body), within(99, 100))
+    it("is kept for cleaning, by the answer's bytes and values", async () => {
+      const body = pageBody(apiKey, { filler: Array(1000).fill(1) })
+      const reckoned: number[][] = []
+      const takes = (bytes: number, values: number) => {
+        reckoned.push([bytes, values])
+        return 100
+      }
+      const error = await errorOf(after(0, 200, body), within(99, takes))
       expect(error).to.be.instanceOf(OutOfTime)
       expect(error.message).to.match(/an answer of \d+ bytes came too late to be cleaned$/)
       server.answer(after(0, 200, body))
-      expect((await get(within(110, 100))).bytes).to.equal(body.length)
+      const { bytes, values } = await get(within(100, takes))
+      expect(bytes).to.equal(body.length)
+      expect(values).to.be.within(1001, 1100)
+      expect(reckoned).to.deep.equal([
+        [bytes, values],
+        [bytes, values],
+      ])
     })
+  })
+
+  it("an answer of more than maxValues is an UnexpectedAnswer, at once", async () => {
+    const answer: Answer = (response) => send(response, 200, pageBody(apiKey, { filler: Array(1000).fill(1) }))
+    const error = await errorOf(answer, { maxValues: 1000, retries: 4 })
+    expect(error).to.be.instanceOf(UnexpectedAnswer)
+    expect(error.message).to.equal("the answer is not a NeoWs page: it holds more than 1000 values")
+    expect(server.received).to.have.length(1)
   })
 
   it("an answer of more than maxBytes is AnswerTooLarge, which is an UnexpectedAnswer", async () => {

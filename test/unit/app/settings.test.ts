@@ -42,6 +42,7 @@ describe("app/settings", () => {
         page: 1755,
         size: 20,
         output: "output/response.json",
+        s3: undefined,
         timeoutMs: 30_000,
         retries: 4,
         maxWaitMs: 60_000,
@@ -100,7 +101,9 @@ describe("app/settings", () => {
           if (isDigits && BigInt(given) >= min && BigInt(given) <= max)
             expect(told(name, read())).to.equal(Number(given))
           else {
-            const message = `${byFlag ? flagName : variable}: ${JSON.stringify(given)} is not a whole number from ${min} to ${max}`
+            // Eight letters may be a key.
+            const shown = given === "Infinity" ? "a text of 8 characters" : JSON.stringify(given)
+            const message = `${byFlag ? flagName : variable}: ${shown} is not a whole number from ${min} to ${max}`
             expect(read).to.throw(UsageError, message)
           }
         }),
@@ -141,7 +144,18 @@ describe("app/settings", () => {
       expect(() => settings(["--page", "-1"])).to.throw(UsageError, '--page: "-1" is not a whole number from 0')
     })
 
-    it("that are long are quoted in part", () => {
+    it("that may be a key in the wrong place are not shown, but numbers are", () => {
+      for (const length of [8, 12, 20, 40]) {
+        const key = `k${freshKey().slice(1, length)}`
+        const message = new RegExp(`^NEOWS_PAGE: a text of ${length} characters is not a whole number`)
+        expect(() => settings([], { NEOWS_PAGE: key })).to.throw(UsageError, message)
+        expect(() => settings([`--size= ${key}`])).to.throw(UsageError, `--size: a text of ${length + 1} characters is`)
+      }
+      expect(() => settings(["--page=-4294967296"])).to.throw(UsageError, '--page: "-4294967296" is not')
+      expect(() => settings(["--page", "seven"])).to.throw(UsageError, '--page: "seven" is not')
+    })
+
+    it("that are long are told by their length", () => {
       expect(() => settings(["--page", "x".repeat(5000)])).to.throw(UsageError, /^.{1,160}$/)
     })
   })
@@ -408,7 +422,8 @@ describe("app/settings", () => {
 
     it("that is no http URL is refused, and its password not repeated", () => {
       const secret = freshKey()
-      for (const text of [`socks5://u:${secret}@proxy`, `u:${secret}@proxy:x`, `http://u:${secret}@`]) {
+      const escaped = `http://u:${secret}%zz@proxy`
+      for (const text of [`socks5://u:${secret}@proxy`, `u:${secret}@proxy:x`, `http://u:${secret}@`, escaped]) {
         expect(() => settings([], { HTTPS_PROXY: text }))
           .to.throw(UsageError, "HTTPS_PROXY")
           .with.property("message")

@@ -299,6 +299,12 @@ describe("the Dagger module", () => {
     expect(failed).to.include({ name: "ExecError", exitCode: 2 })
   })
 
+  it("synth runs the stage's synthesis in the repository's workspace and takes the assembly out", async () => {
+    const chains = await chainsOf(async () => await pipeline().synth("production").id())
+    expect(chains.at(-1)).to.contain('["npm","run","--silent","synth","--","--stage=production","--out=infra/cdk.out"]')
+    expect(chains.at(-1)).to.contain('directory("path":"infra/cdk.out")')
+  })
+
   it("names no path of the host in any query", async () => {
     const all = [
       ...(await chainsOf(() => pipeline().ci())),

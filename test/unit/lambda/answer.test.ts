@@ -47,6 +47,28 @@ describe("lambda/answer", () => {
     expect(JSON.stringify(answerOf(numbers, DIRECT))).to.equal(numbers)
   })
 
+  it("is begun, and its digits are looked at, only where there is time", () => {
+    for (const [document, caller, looks] of [
+      ['{"a":1}', DIRECT, 1],
+      ['{"a":1}', GATEWAY, 1],
+      ['{"a":1.0}', DIRECT, 2],
+    ] as const) {
+      for (let time = 0; time < looks; time += 1) {
+        let left = time
+        const assertTime = () => {
+          if (left === 0) throw new Error("no time")
+          left -= 1
+        }
+        expect(() => answerOf(document, caller, assertTime)).to.throw("no time")
+      }
+      let looked = 0
+      answerOf(document, caller, () => {
+        looked += 1
+      })
+      expect(looked).to.equal(looks)
+    }
+  })
+
   it("to a direct caller numbers that a double spells so are numbers", () => {
     const { a, b } = answerOf('{"a":1.5,"b":[20]}', DIRECT) as { a: number; b: number[] }
     expect([a, b]).to.deep.equal([1.5, [20]])

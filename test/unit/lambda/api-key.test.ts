@@ -1,6 +1,7 @@
 /** Claims about the API key: one read shared by all, kept for its time, read anew once after a rejection. */
 import { expect } from "chai"
 import { ApiKey, type ReadText } from "../../../lambda/src/api-key.ts"
+import { KeyUnavailable } from "../../../lambda/src/errors.ts"
 import type { KeySource } from "../../../lambda/src/settings.ts"
 import { freshKey } from "../../standin/test-key.ts"
 import { FakeClock } from "../../support/fake-clock.ts"
@@ -104,10 +105,138 @@ describe("lambda/api-key", () => {
     expect(await source.current()).to.equal(text)
   })
 
+  describe("that can't be read anew when its time is over", () => {
+    let fails: (() => Promise<string>) | undefined
+    let warnings: string[]
+    beforeEach(() => {
+      fails = undefined
+      warnings = []
+    })
+    const warn = (message: string) => void warnings.push(message)
+    const unreliable: ReadText = async (from, signal) => {
+      if (fails === undefined) return await read(from, signal)
+      reads += 1
+      return await fails()
+    }
+    const away = async () => {
+      throw new KeyUnavailable("NASA_API_KEY_SECRET_ID: it can't be read (ServiceUnavailable)")
+    }
+
+    it("is used on with a warning, and tried again after 30 s", async () => {
+      const source = apiKey(SECRET, 300_000, unreliable)
+      await source.current({ warn })
+      fails = away
+      for (const ms of [300_000, 29_999, 1]) {
+        await clock.sleep(ms)
+        expect(await source.current({ warn })).to.equal(text)
+      }
+      const warning =
+        "NASA_API_KEY_SECRET_ID: it can't be read (ServiceUnavailable); the key that was read before is used on"
+      expect([reads, warnings]).to.deep.equal([3, [warning, warning]])
+      fails = undefined
+      text = freshKey()
+      await clock.sleep(30_000)
+      expect(await source.current({ warn })).to.equal(text)
+      expect(warnings).to.have.length(2)
+    })
+
+    it("is used on where what is read holds no key any more", async () => {
+      const source = apiKey(SECRET, 0, unreliable)
+      await source.current()
+      fails = async () => "no key"
+      expect(await source.current({ warn })).to.equal(text)
+      expect(warnings.join()).to.match(/holds no key: .*; the key that was read before is used on$/)
+    })
+
+    it("is used on after a second where there is no answer at all", async () => {
+      const source = apiKey(SECRET, 0, async (from, signal) => {
+        if (reads === 0) return await read(from, signal)
+        return await new Promise<never>((_, fail) => {
+          signal.addEventListener("abort", () => fail(new KeyUnavailable((signal.reason as Error).name)))
+        })
+      })
+      await source.current()
+      const started = performance.now()
+      expect(await source.current({ warn })).to.equal(text)
+      expect(performance.now() - started).to.be.within(900, 2000)
+      expect(warnings.join()).to.match(/^TimeoutError; /)
+    })
+
+    it("is none after NASA rejected it", async () => {
+      const source = apiKey(SECRET, 300_000, unreliable)
+      await source.current()
+      fails = away
+      expect((await rejection(source.after(text))).name).to.equal("KeyUnavailable")
+    })
+  })
+
+  describe("a read that nobody waits for any more", () => {
+    /** Reads that end when the test says so. */
+    let ends: ((text: string) => void)[]
+    let signals: AbortSignal[]
+    beforeEach(() => {
+      ends = []
+      signals = []
+    })
+    const slow: ReadText = async (_, signal) => {
+      signals.push(signal)
+      return await new Promise((end) => ends.push(end))
+    }
+
+    it("is stopped, and the next to ask reads again", async () => {
+      const source = apiKey(SECRET, 300_000, slow)
+      const first = new AbortController()
+      source.current({ signal: first.signal }).catch(() => {})
+      first.abort()
+      const second = source.current()
+      ends[1]?.(text)
+      expect(await second).to.equal(text)
+      expect(signals.map(({ aborted }) => aborted)).to.deep.equal([true, false])
+    })
+
+    it("neither replaces a newer key when it ends after all, nor ends the read that came after it", async () => {
+      const source = apiKey(SECRET, 300_000, slow)
+      const first = new AbortController()
+      const old = source.current({ signal: first.signal })
+      first.abort()
+      const second = source.current()
+      ends[0]?.(freshKey())
+      await old
+      const third = source.current()
+      ends[1]?.(text)
+      expect(await Promise.all([second, third, source.current()])).to.deep.equal([text, text, text])
+      expect(ends).to.have.length(2)
+      // And the other way round: the newer key is kept, then the old read ends.
+      const another = apiKey(SECRET, 300_000, slow)
+      const left = new AbortController()
+      const late = another.current({ signal: left.signal })
+      left.abort()
+      const newer = another.current()
+      ends[3]?.(text)
+      await newer
+      ends[2]?.(freshKey())
+      await late
+      expect(await another.current()).to.equal(text)
+    })
+
+    it("goes on while another waits for it", async () => {
+      const source = apiKey(SECRET, 300_000, slow)
+      const first = new AbortController()
+      source.current({ signal: first.signal }).catch(() => {})
+      const second = source.current({ signal: new AbortController().signal })
+      first.abort()
+      ends[0]?.(text)
+      expect(await second).to.equal(text)
+      expect(signals[0]?.aborted).to.equal(false)
+    })
+  })
+
   describe("is taken from", () => {
     const forms: Readonly<Record<string, (key: string) => string>> = {
       "a plain text": (key) => key,
       "a plain text with blanks and a line end": (key) => `  ${key}\r\n`,
+      "a plain text with a byte order mark": (key) => `\uFEFF${key}`,
+      "the member of a JSON object with a byte order mark": (key) => `\uFEFF${JSON.stringify({ NASA_API_KEY: key })}\n`,
       "the member of a JSON object": (key) => JSON.stringify({ user: "x", NASA_API_KEY: key }),
       "the member of a JSON object laid out": (key) => `\n${JSON.stringify({ NASA_API_KEY: ` ${key} ` }, null, 2)}\n`,
     }

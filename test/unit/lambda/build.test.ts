@@ -38,6 +38,13 @@ describe("lambda/build", () => {
     expect(await readdir(join(folder, "a"))).to.include("handler.js.map")
   })
 
+  it("packs of undici only what a GET by HTTP/1.1 takes", () => {
+    const { sources } = JSON.parse(readFileSync(join(folder, "a/handler.js.map"), "utf8")) as { sources: string[] }
+    const undici = sources.filter((source) => source.includes("node_modules/undici/"))
+    expect(undici.length).to.be.above(10)
+    expect(undici.filter((source) => /\/web\/|h2|proxy|socks|cache|mock|tree/.test(source))).to.deep.equal([])
+  })
+
   it("gives files the mode that Lambda reads them by, and the earliest time that a zip can tell", () => {
     const bytes = Buffer.from(zip({ "b.js": Buffer.from("b"), "a.js": Buffer.from("a") }))
     const central = bytes.indexOf("PK\u0001\u0002", 0, "latin1")

@@ -1,6 +1,8 @@
 /** Claims about what an event asks for: every caller's shape, and every hostile one, refused with field, value and range. */
 import { expect } from "chai"
+import { InvalidPage, InvalidSize } from "../../../lambda/src/errors.ts"
 import { askedOf, callerOf } from "../../../lambda/src/event.ts"
+import { freshKey } from "../../standin/test-key.ts"
 
 const PAGES = "a whole number from 0 to 2147483647"
 const SIZES = "a whole number from 1 to 20"
@@ -134,9 +136,20 @@ describe("lambda/event", () => {
     }
 
     it("without showing what may be a key in the wrong place", () => {
-      const key = "a".repeat(40)
-      expect(() => asked({ page: key })).to.throw(/a text of 40 characters/)
-      expect(() => asked(gateway({ page: "1", size: key }))).to.throw(/a text of 40 characters/)
+      for (const length of [8, 12, 20, 40, 128]) {
+        const key = `k${freshKey(length - 1)}`
+        const page = `page: a text of ${length} characters is not ${PAGES}`
+        expect(() => asked({ page: key })).to.throw(InvalidPage, new RegExp(`^${page}$`))
+        expect(() => asked(gateway({ page: "1", size: key }))).to.throw(InvalidSize, `a text of ${length} characters`)
+        expect(() => asked(key)).to.throw(InvalidPage, `the event is a text of ${length} characters, not an object`)
+      }
+      expect(() => asked({ page: `?${freshKey(9)}k=1` })).to.throw("page: a text of 13 characters is not")
+    })
+
+    it("but showing a number, as large as it may be", () => {
+      for (const number of ["4294967296", "-4294967296", "+123456789", "12345678.5", "12345678901234567890"]) {
+        expect(() => asked({ page: number })).to.throw(`page: "${number}" is not`)
+      }
     })
   })
 })

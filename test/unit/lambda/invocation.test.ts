@@ -4,6 +4,7 @@ import type { ServerResponse } from "node:http"
 import { inspect } from "node:util"
 import { expect } from "chai"
 import { Agent } from "undici"
+import { systemClock } from "../../../app/src/clock.ts"
 import type { HttpAnswer } from "../../../lambda/src/answer.ts"
 import type { ReadText } from "../../../lambda/src/api-key.ts"
 import { KeyUnavailable } from "../../../lambda/src/errors.ts"
@@ -13,6 +14,8 @@ import { FakeClock } from "../../support/fake-clock.ts"
 import { type Answer, Loopback } from "../../support/loopback.ts"
 
 const PAGE = 7
+/** The test clock's first moment, as an HTTP date. */
+const START = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 function pageBody(key: string, changes: Readonly<Record<string, unknown>> = {}): string {
   const link = `http://api.nasa.gov/neo/rest/v1/neo/browse?page=${PAGE}&api_key=${key}`
@@ -195,6 +198,27 @@ describe("lambda/invocation", () => {
       expect(multi.multiValueHeaders?.["retry-after"]).to.deep.equal(["2870"])
     })
 
+    it("RateLimited tells whole seconds, a day at most, and an hour for a time that no number holds", async () => {
+      for (const [header, seconds] of [
+        ["0", 0],
+        ["86400", 86_400],
+        ["86401", 86_400],
+        ["99999999999999999999999", 86_400],
+        ["9".repeat(400), 3600],
+        ["Thu, 01 Jan 2026 00:00:01 GMT", 1],
+        ["Mon, 01 Jan 2035 00:00:00 GMT", 86_400],
+      ] as const) {
+        const limited: Answer = (response) => send(response, 429, "", { "retry-after": header, date: START })
+        const env = { NEOWS_RETRIES: "0" }
+        server.answer(limited)
+        const error = await rejection(handler(env)({ page: PAGE }, context()))
+        expect(JSON.parse(error.message).retryAfterSeconds, header).to.equal(seconds)
+        server.answer(limited)
+        const http = (await handler(env)(gateway(), context())) as HttpAnswer
+        expect(http.headers?.["retry-after"], header).to.equal(`${seconds}`)
+      }
+    })
+
     it("RateLimited tells of an hour where NASA does not say", async () => {
       server.answer((response) => send(response, 429, ""))
       const error = await rejection(handler({ NEOWS_RETRIES: "0" })({ page: PAGE }, context()))
@@ -239,18 +263,43 @@ describe("lambda/invocation", () => {
 
   describe("the time", () => {
     const MARGIN = 500
+    /** A handler and a context that go by the system's clock. */
+    const realTime = (remaining: number, env: Readonly<Record<string, string>> = {}) => {
+      const handle = handlerOf({
+        env: { NEOWS_BASE_URL: server.url.href, NASA_API_KEY: key, ...env },
+        clock: systemClock,
+        dispatcher,
+        readText: async () => key,
+        write: (line) => lines.push(line),
+      })
+      const end = Date.now() + remaining
+      return { handle, context: { awsRequestId: "r", getRemainingTimeInMillis: () => end - Date.now() } }
+    }
 
     it("is over at least 500 ms before Lambda's, with attempts that fail and waits in between", async () => {
-      for (const remaining of [600, 1000, 3000, 10_000, 60_000]) {
-        const { getRemainingTimeInMillis, ...rest } = context(remaining)
-        // Each attempt takes 700 ms by the test's clock.
-        server.answer((response) => clock.sleep(700).then(() => send(response, 503, "")))
-        const error = await rejection(
-          handler({ NEOWS_RETRIES: "100" })({ page: PAGE }, { getRemainingTimeInMillis, ...rest }),
-        )
+      for (const remaining of [600, 1000, 1600]) {
+        let attempts = 0
+        server.answer((response) => {
+          attempts += 1
+          setTimeout(() => send(response, 503, ""), 70)
+        })
+        const { handle, context: real } = realTime(remaining, { NEOWS_RETRIES: "100" })
+        const error = await rejection(handle({ page: PAGE }, real))
         expect(error.name, `${remaining}`).to.equal("OutOfTime")
-        // The last attempt is bounded by a timer of the system's, which this clock knows nothing of.
-        expect(getRemainingTimeInMillis() + 700, `${remaining}`).to.be.at.least(MARGIN)
+        expect(real.getRemainingTimeInMillis(), `${remaining}`).to.be.at.least(MARGIN)
+        expect(attempts, `${remaining}`).to.be.at.least(1)
+      }
+    })
+
+    it("is over at least 500 ms before Lambda's, with waits of a minute and more", async () => {
+      for (const remaining of [3000, 10_000, 60_000, 900_000]) {
+        server.answer((response) => send(response, 503, ""))
+        const fake = context(remaining)
+        const error = await rejection(handler({ NEOWS_RETRIES: "100" })({ page: PAGE }, fake))
+        expect(error.name, `${remaining}`).to.equal("OutOfTime")
+        expect(fake.getRemainingTimeInMillis(), `${remaining}`).to.be.at.least(MARGIN)
+        expect(clock.sleeps.length, `${remaining}`).to.be.above(1)
+        clock.sleeps.length = 0
       }
     })
 
@@ -259,6 +308,17 @@ describe("lambda/invocation", () => {
       const error = await rejection(handler({}, () => new Promise(() => {}))({ page: PAGE }, context(900)))
       expect([error.name, error.message]).to.deep.equal(["OutOfTime", "the time is used up while the API key is read"])
       expect(performance.now() - started).to.be.within(200, 500)
+    })
+
+    it("that a read of the key used up is not the next invocation's: it reads again", async () => {
+      let reads = 0
+      const handle = handler({}, async () => {
+        reads += 1
+        return reads === 1 ? await new Promise<never>(() => {}) : key
+      })
+      expect((await rejection(handle({ page: PAGE }, context(700)))).name).to.equal("OutOfTime")
+      expect(await handle({ page: PAGE }, context(1500))).to.have.property("page")
+      expect(reads).to.equal(2)
     })
 
     it("bounds an attempt that does not end, which the system's clock measures", async () => {
@@ -287,9 +347,45 @@ describe("lambda/invocation", () => {
         server.answer((response) => clock.sleep(1000).then(() => send(response, 200, body)))
         return handler()({ page: PAGE }, context(remaining))
       }
-      expect((await rejection(late(2000))).message).to.match(/bytes came too late to be cleaned/)
-      expect(await late(2600)).to.have.property("filler")
+      expect((await rejection(late(3500))).message).to.match(/bytes came too late to be cleaned/)
+      expect(await late(3600)).to.have.property("filler")
     })
+
+    it("is kept for answering: a machine slower than was reckoned does not begin it", async () => {
+      const start = clock.now()
+      // Once the answer is there, every look but the first, which is at the time for cleaning, comes 2.1 s later.
+      let looks = Number.NEGATIVE_INFINITY
+      Object.assign(clock, {
+        now: () => {
+          looks += 1
+          return looks > 1 ? start + 2100 : start
+        },
+      })
+      server.answer((response) => {
+        looks = 0
+        send(response, 200, pageBody(key, { filler: "x".repeat(4 * 1024 * 1024) }))
+      })
+      const error = await rejection(handler()({ page: PAGE }, context(3600)))
+      expect(error.name).to.equal("OutOfTime")
+      expect(error.message).to.match(/^what is left of the time is too short for an answer of \d+ bytes$/)
+    })
+
+    for (const [what, values, literal] of [
+      ["900 001 numbers", 900_001, "1.0"],
+      ["99 000 numbers", 99_000, "1.0"],
+      ["99 000 texts with escapes", 99_000, '"\\u0041%41%4"'],
+    ] as const) {
+      it(`is over at least 500 ms before Lambda's, by the system's clock, with a document of ${what}`, async () => {
+        const [head = "", tail = ""] = pageBody("", { filler: ["HERE"] }).split('"HERE"')
+        const body = head + Array(values).fill(literal).join() + tail
+        for (const remaining of [700, 1200, 2200]) {
+          server.answer((response) => send(response, 200, body))
+          const { handle, context: real } = realTime(remaining)
+          await handle({ page: PAGE }, real).catch(() => {})
+          expect(real.getRemainingTimeInMillis(), `${remaining}: ${lines.at(-1)?.slice(0, 300)}`).to.be.at.least(MARGIN)
+        }
+      })
+    }
 
     it("is reckoned by memory, as Lambda gives processor time by it", async () => {
       const error = await rejection(handler({ AWS_LAMBDA_FUNCTION_MEMORY_SIZE: "128" })({ page: PAGE }, context(1000)))
@@ -369,11 +465,53 @@ describe("lambda/invocation", () => {
       expect(server.received).to.have.length(2)
     })
 
+    it("that can't be read anew is used on, and the log warns of it", async () => {
+      let reads = 0
+      const handle = handler({ NASA_API_KEY_TTL: "0" }, async () => {
+        reads += 1
+        if (reads > 1) throw new KeyUnavailable("NASA_API_KEY_SECRET_ID: it can't be read (TimeoutError)")
+        return key
+      })
+      await handle({ page: PAGE }, context())
+      await handle({ page: PAGE }, context())
+      expect(keysSent()).to.deep.equal([key, key])
+      expect(logged().map(({ level, requestId, message }) => [level, requestId, message])).to.deep.equal([
+        ["INFO", "request-1", "page fetched"],
+        [
+          "WARN",
+          "request-1",
+          "NASA_API_KEY_SECRET_ID: it can't be read (TimeoutError); the key that was read before is used on",
+        ],
+        ["INFO", "request-1", "page fetched"],
+      ])
+    })
+
     it("of the environment that is rejected is not tried again", async () => {
       server.answer(takes(() => ""))
       expect((await rejection(handler()({ page: PAGE }, context()))).name).to.equal("KeyRejected")
       expect(server.received).to.have.length(1)
     })
+
+    for (const [what, around] of [
+      ["a line end, as a file ends with", (text: string) => `${text}\n`],
+      ["blanks, tabs and CRLF", (text: string) => ` \t${text} \r\n`],
+      ["a byte order mark", (text: string) => `\uFEFF${text}`],
+    ] as const) {
+      it(`is sent without ${what}, from wherever it comes`, async () => {
+        const sources: readonly Handler[] = [
+          handler({ NASA_API_KEY: around(key) }),
+          handler({}, async () => around(key)),
+          handler({ NASA_API_KEY_SECRET_ID: "", NASA_API_KEY_PARAMETER: "nasa" }, async () => around(key)),
+          handler({}, async () => JSON.stringify({ NASA_API_KEY: around(key) })),
+        ]
+        for (const handle of sources) {
+          const document = await handle({ page: PAGE }, context())
+          expect(JSON.stringify(document)).not.to.include(key)
+        }
+        expect(keysSent()).to.deep.equal(sources.map(() => key))
+        expect(lines.join("")).not.to.include(key)
+      })
+    }
 
     it("is DEMO_KEY where none is set, and the log says so", async () => {
       await handler({ NASA_API_KEY: "" })({ page: PAGE }, context())
@@ -474,6 +612,42 @@ describe("lambda/invocation", () => {
           },
         ],
       })
+    })
+
+    it("tells the requests that are left of an error's answer too, and makes a metric of them", async () => {
+      const left = (n: number) => ({ "x-ratelimit-limit": "1000", "x-ratelimit-remaining": `${n}` })
+      const answers: readonly Answer[] = [
+        (response) => send(response, 429, "", { "retry-after": "2870", ...left(0) }),
+        (response) => send(response, 403, "", left(1)),
+        (response) => send(response, 404, "", left(2)),
+        (response) => send(response, 503, "", left(3)),
+        (response) => send(response, 200, "{}", left(4)),
+        (response) => response.writeHead(200, { "content-length": 8_388_609, ...left(5) }).write("{"),
+      ]
+      for (const answer of answers) {
+        server.answer(answer)
+        await rejection(handler({ NEOWS_RETRIES: "0" })({ page: PAGE }, context()))
+      }
+      expect(logged().map(({ rateLimit, rateLimitLeft }) => [rateLimit, rateLimitLeft])).to.deep.equal(
+        answers.map((_, n) => [1000, n]),
+      )
+      for (const { _aws } of logged()) {
+        expect(_aws.CloudWatchMetrics[0].Metrics).to.deep.include({ Name: "rateLimitLeft", Unit: "Count" })
+      }
+    })
+
+    it("tells those of the last answer that told, with the key in use", async () => {
+      server.answer((response, nth) => {
+        if (nth === 0) return send(response, 503, "", { "x-ratelimit-limit": "1000", "x-ratelimit-remaining": "9" })
+        return send(response, 503, "", nth === 1 ? { "x-ratelimit-remaining": "8" } : {})
+      })
+      await rejection(handler({ NEOWS_RETRIES: "2" })({ page: PAGE }, context()))
+      expect(logged().at(-1)).to.include({ rateLimit: 1000, rateLimitLeft: 8 })
+      server.answer((response, nth) =>
+        nth === 0 ? send(response, 403, "", { "x-ratelimit-remaining": "7" }) : send(response, 404, ""),
+      )
+      await rejection(handler({}, async () => freshKey())({ page: PAGE }, context()))
+      expect(logged().at(-1)).to.include({ outcome: "PageOutOfRange" }).and.not.to.have.property("rateLimitLeft")
     })
 
     it("names metrics that are there, each a member with a number (EMF specification)", async () => {

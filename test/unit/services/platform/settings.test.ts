@@ -78,6 +78,23 @@ describe("a service's settings", () => {
     expect(tls("postgres", { DB_TLS: "verify" })).to.deep.equal({ ca: undefined })
   })
 
+  it("trust RDS' authorities alone with DB_CA=rds, on hosts near and far, and say what does not go with it", () => {
+    const tls = (more: Environment, host = "db.abc.eu-central-1.rds.amazonaws.com") =>
+      database({ DB_HOST: host, DB_NAME: "d", DB_PASSWORD: "p", ...more }).tls
+    const rds = tls({ DB_CA: "rds" })?.ca as readonly string[]
+    expect(rds).to.have.length.above(80)
+    for (const host of ["localhost", "db.example.com"]) expect(tls({ DB_CA: "rds" }, host)?.ca).to.deep.equal(rds)
+    expect(tls({ DB_CA: "" })).to.deep.equal({ ca: undefined })
+    for (const [more, words] of [
+      [{ DB_CA: "RDS" }, /^DB_CA: takes rds and nothing else; DB_CA_FILE names a file/],
+      [{ DB_CA: "/etc/rds.pem" }, /^DB_CA: takes rds/],
+      [{ DB_CA: "rds", DB_CA_FILE: "/no/such.pem" }, /^DB_CA and DB_CA_FILE are both set; keep one$/],
+      [{ DB_CA: "rds", DB_TLS: "off" }, /^DB_CA=rds and DB_TLS=off are both set; keep one$/],
+    ] as const) {
+      expect(() => tls(more), JSON.stringify(more)).to.throw(ConfigurationUnusable, words)
+    }
+  })
+
   it("log in by IAM over verified TLS only, with a fresh token for each connection", async () => {
     const folder = mkdtempSync(join(tmpdir(), "perigee-settings-"))
     try {
@@ -86,7 +103,7 @@ describe("a service's settings", () => {
       const settings = database({ DB_HOST: "db.example.com", DB_NAME: "d", DB_IAM: "true", DB_CA_FILE: file })
       expect(settings.tls).to.deep.equal({ ca: "PEM" })
       const config = connectionOf(settings, "test")
-      expect(config.ssl).to.deep.equal({ rejectUnauthorized: true, ca: "PEM" })
+      expect(config.ssl).to.include({ rejectUnauthorized: true }).and.to.have.property("secureContext")
       const before = { ...process.env }
       Object.assign(process.env, { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "example" })
       try {
