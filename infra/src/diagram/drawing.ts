@@ -3,7 +3,7 @@ import type { FlowKind } from "./architecture.ts"
 import type { IconName } from "./icons.ts"
 import type { Colour } from "./palette.ts"
 import type { Box, Point, Rectangle, Shape } from "./scene.ts"
-import { fitted, flowed, textWidth, type Weight } from "./text-width.ts"
+import { fitted, type Weight } from "./text-width.ts"
 
 /** Sizes of text in px: on A3 the smallest is over 6 pt. */
 export const TITLE = 24
@@ -104,5 +104,3 @@ function straightened(points: readonly Point[]): Point[] {
     return !(before.x === point.x && point.x === after.x) && !(before.y === point.y && point.y === after.y)
   })
 }
-
-export { flowed, textWidth }
