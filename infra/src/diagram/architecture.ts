@@ -77,6 +77,8 @@ export interface Flow {
   readonly kind: FlowKind
   /** Ports, such as `443`. */
   readonly label: string
+  /** NAT gateways by which it leaves. */
+  readonly via?: readonly Address[]
 }
 
 export const INTERNET = "internet"

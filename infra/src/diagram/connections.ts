@@ -9,6 +9,8 @@ export interface Connection {
   readonly to: string
   /** Such as `443` and `80, 443`; other protocols than TCP are named. */
   readonly ports: string
+  /** To the internet: the NAT gateways that it leaves by, and whether it leaves by anything else. */
+  readonly via?: { readonly gateways: readonly string[]; readonly directly: boolean }
 }
 
 const PROTOCOLS: readonly ProtocolName[] = ["tcp", "udp", "icmp", "other"]
@@ -24,9 +26,16 @@ export function connectionsOf(network: Network, reach: Reach = new Reach(network
         if (name === "tcp") return [portsText(some)]
         return [name === "udp" ? `udp ${portsText(some)}` : name === "icmp" ? "icmp" : "other protocols"]
       })
-      return ports.length === 0 ? [] : [{ from, to, ports: ports.join(", ") }]
+      if (ports.length === 0) return []
+      return [{ from, to, ports: ports.join(", "), ...(to === INTERNET && { via: viaOf(reach, from) }) }]
     }),
   )
+}
+
+function viaOf(reach: Reach, from: string) {
+  const targets = reach.exits(from).map(({ route }) => route.target)
+  const gateways = targets.flatMap((target) => (target.kind === "nat-gateway" ? [target.nat.resource.address] : []))
+  return { gateways: [...new Set(gateways)], directly: targets.some(({ kind }) => kind !== "nat-gateway") }
 }
 
 function portsText(ports: Intervals): string {

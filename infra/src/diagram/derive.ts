@@ -220,12 +220,20 @@ function flows(connections: readonly Connection[], bars: readonly Bar[], network
     if (kind === "gateway endpoint") nodeOf.set(name, { id: resources[0]?.address ?? name, kind })
   }
   const made = new Map<string, Flow>()
-  for (const { from, to, ports } of connections) {
+  const add = (flow: Flow) => made.set(`${flow.from} ${flow.to} ${flow.kind} ${flow.label}`, flow)
+  for (const { from, to, ports, via } of connections) {
     const [one, other] = [nodeOf.get(from), nodeOf.get(to)]
     if (one === undefined || other === undefined || one.id === other.id) continue
     const kind = kindOf(one.kind, other.kind)
-    const flow: Flow = { from: one.id, to: other.id, kind, label: ports }
-    made.set(`${flow.from} ${flow.to} ${flow.label}`, flow)
+    const ends = { from: one.id, to: other.id, label: ports }
+    if (kind !== "egress" || via === undefined) {
+      // A line goes down from the internet gateway to one entrance; whatever else it reaches is told apart.
+      const entrance = [...made.values()].find((flow) => flow.kind === "ingress")?.to ?? other.id
+      add({ ...ends, kind: kind === "ingress" && entrance !== other.id ? "other" : kind })
+      continue
+    }
+    if (via.gateways.length > 0) add({ ...ends, kind, via: via.gateways })
+    if (via.directly) add({ ...ends, kind: "other" })
   }
   return [...made.values()]
 }

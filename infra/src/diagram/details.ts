@@ -40,7 +40,6 @@ export function detailsOf(sources: DetailSources): Record<Address, Detail> {
   const members = membersOf(sources.architecture)
   const made: Record<Address, Detail> = {}
   for (const [id, title] of sources.titles) {
-    if (id === "legend") continue
     const resources = (members.get(id) ?? [id]).flatMap((one) => sources.resolved.at(one) ?? [])
     made[id] = detail(id, title, resources, sources)
   }

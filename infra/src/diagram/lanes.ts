@@ -81,22 +81,24 @@ export function drawFlows(sheet: Sheet): void {
 /** A flow's lines, from node to node. */
 function legsOf(sheet: Sheet, flow: Flow): Leg[] {
   if (flow.kind === "ingress") return entryLegs(sheet, flow.to)
-  return [{ from: flow.from, to: flow.kind === "egress" ? firstExit(sheet) : flow.to, points: routeOf(sheet, flow) }]
-}
-
-function firstExit(sheet: Sheet): string {
-  return standingExit(sheet)?.gateway.id ?? INTERNET
+  if (flow.kind === "egress") {
+    return exitsOf(sheet, [flow]).map((exit) => ({
+      from: flow.from,
+      to: exit.gateway.id,
+      points: wayOut(sheet, flow.from, exit),
+    }))
+  }
+  return [{ from: flow.from, to: flow.to, points: routeOf(sheet, flow) }]
 }
 
 function routeOf(sheet: Sheet, flow: Flow): Point[] {
   const { from, to, kind } = flow
   switch (kind) {
     case "ingress":
+    case "egress":
       return []
     case "request":
       return byLane(portOf(sheet, from, kind), portOf(sheet, to, kind), sheet.zonesLeft - LANES.request)
-    case "egress":
-      return wayOut(sheet, from)
     case "endpoint": {
       const lane = sheet.zonesRight + LANES.endpoint
       const target = sheet.nodes.get(to)
@@ -135,11 +137,10 @@ function entryLegs(sheet: Sheet, to: string): Leg[] {
   ]
 }
 
-/** To the gateway that stands in the workload's tier's way, to its address, and up. */
-function wayOut(sheet: Sheet, from: string): Point[] {
-  const exit = standingExit(sheet)
-  const gateway = exit && sheet.nodes.get(exit.gateway.id)
-  if (exit === undefined || gateway === undefined) return []
+/** Up to the channel below the gateways, and to one of them. */
+function wayOut(sheet: Sheet, from: string, exit: Exit): Point[] {
+  const gateway = sheet.nodes.get(exit.gateway.id)
+  if (gateway === undefined) return []
   const start = portOf(sheet, from, "egress")
   const lane = sheet.zonesLeft - LANES.egress
   const y = gateway.y + EXIT_ROW + 4
@@ -153,8 +154,10 @@ function wayOut(sheet: Sheet, from: string): Point[] {
   ]
 }
 
-function standingExit(sheet: Sheet): Exit | undefined {
-  return sheet.architecture.tiers.flatMap(({ exits }) => exits).find(({ stands }) => stands)
+/** The exits that flows take. */
+function exitsOf(sheet: Sheet, flows: readonly Flow[]): Exit[] {
+  const via = new Set(flows.flatMap((flow) => flow.via ?? []))
+  return sheet.architecture.tiers.flatMap(({ exits }) => exits).filter(({ gateway }) => via.has(gateway.id))
 }
 
 /** What is in no plan: beside all other lanes, so that it is seen. */
@@ -179,7 +182,6 @@ function otherRoute(sheet: Sheet, { from, to }: Flow): Point[] {
 function labelFlows(sheet: Sheet, kind: FlowKind, flows: readonly Flow[]): void {
   const pen = sheet.pen
   const labels = Map.groupBy(flows, ({ to }) => to)
-  const exit = standingExit(sheet)
   for (const [to, leading] of labels) {
     const text = [...new Set(leading.map(({ label }) => label))].join(", ")
     const style = { weight: "bold", colour: kind, anchor: "middle" } as const
@@ -189,7 +191,7 @@ function labelFlows(sheet: Sheet, kind: FlowKind, flows: readonly Flow[]): void 
       continue
     }
     if (kind === "egress") {
-      drawEgress(sheet, exit, text)
+      drawEgress(sheet, exitsOf(sheet, leading), text)
       continue
     }
     if (kind === "other") {
@@ -212,38 +214,35 @@ function labelFlows(sheet: Sheet, kind: FlowKind, flows: readonly Flow[]): void 
   }
 }
 
-/** From the address to the internet, once for all that leave by it. */
-function drawEgress(sheet: Sheet, exit: Exit | undefined, ports: string): void {
+/** From the addresses to the internet, once for all that leave by them. */
+function drawEgress(sheet: Sheet, exits: readonly Exit[], ports: string): void {
   const { internetGateway } = sheet.architecture
   const pen = sheet.pen
-  const address = exit?.address
-  const from = address && sheet.nodes.get(address.id)
   const internet = sheet.nodes.get(INTERNET)
-  if (exit === undefined || address === undefined || from === undefined || internet === undefined) return
+  if (internet === undefined) return
   const x = sheet.entryX - 9
-  // Beside the subnet's heading; straight below the gateway where that is in the same zone.
-  const edge = sheet.zoneX(exit.zone) + ZONE - INSET - 14
-  const up = edge > x - 20 ? x : edge
-  const below = [middleRight(from), { x: up, y: from.y + ICON / 2 }, { x: up, y: sheet.exitY }, { x, y: sheet.exitY }]
   const top = { x, y: internet.y + internet.height }
   const look = { kind: "egress", colour: "egress", arrow: true } as const
-  if (internetGateway === undefined) pen.line(address.id, INTERNET, [...below, top], look)
-  else {
-    pen.line(address.id, internetGateway.id, [...below, { x, y: sheet.cloudY + GATEWAY_EDGE }], look)
-    pen.line(internetGateway.id, INTERNET, [{ x, y: sheet.cloudY - GATEWAY_EDGE }, top], look)
-  }
   const style = { weight: "bold", colour: "egress" } as const
-  const text = `${ports} from ${address.title}`
-  if (internetGateway !== undefined) {
-    pen.text(text, { x: x - 9, y: sheet.skyY + SKY - 12 }, { ...style, anchor: "end" })
+  const addresses = exits.flatMap(({ zone, address }) => (address === undefined ? [] : [{ zone, address }]))
+  for (const { zone, address } of addresses) {
+    const from = sheet.nodes.get(address.id)
+    if (from === undefined) continue
+    // Beside the subnet's heading; straight below the gateway where that is in the same zone.
+    const edge = sheet.zoneX(zone) + ZONE - INSET - 14
+    const up = edge > x - 20 ? x : edge
+    const below = [middleRight(from), { x: up, y: from.y + ICON / 2 }, { x: up, y: sheet.exitY }, { x, y: sheet.exitY }]
+    if (internetGateway === undefined) pen.line(address.id, INTERNET, [...below, top], look)
+    else pen.line(address.id, internetGateway.id, [...below, { x, y: sheet.cloudY + GATEWAY_EDGE }], look)
   }
-  pen.text(
-    ports,
-    { x: sheet.zonesLeft - LANES.egress + 30, y: (sheet.nodes.get(exit.gateway.id)?.y ?? 0) + EXIT_ROW - 2 },
-    {
-      ...style,
-      anchor: "middle",
-      width: 50,
-    },
-  )
+  const [exit] = exits
+  const row = exit && sheet.nodes.get(exit.gateway.id)
+  if (row !== undefined) {
+    const at = { x: sheet.zonesLeft - LANES.egress + 30, y: row.y + EXIT_ROW - 2 }
+    pen.text(ports, at, { ...style, anchor: "middle", width: 50 })
+  }
+  if (internetGateway === undefined || addresses.length === 0) return
+  pen.line(internetGateway.id, INTERNET, [{ x, y: sheet.cloudY - GATEWAY_EDGE }, top], look)
+  const seen = [...new Set(addresses.map(({ address }) => address.title))].join(", ")
+  pen.text(`${ports} from ${seen}`, { x: x - 9, y: sheet.skyY + SKY - 12 }, { ...style, anchor: "end" })
 }

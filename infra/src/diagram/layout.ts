@@ -7,7 +7,7 @@ import type { Architecture, Subnet, Tier } from "./architecture.ts"
 import { drawExit, drawWorkload, placeBars } from "./bars.ts"
 import { TEXT, TITLE } from "./drawing.ts"
 import { drawFlows, drawSky } from "./lanes.ts"
-import { drawLegend } from "./legend.ts"
+import { drawLegend, LEGEND } from "./legend.ts"
 import type { Colour } from "./palette.ts"
 import type { Rectangle, Scene } from "./scene.ts"
 import {
@@ -125,7 +125,7 @@ export function layout(architecture: Architecture): Scene {
   drawSky(sheet, vpcY)
   drawFlows(sheet)
   drawLegend(sheet, width - MARGIN)
-  return { title, width, height, shapes: pen.shapes, names: pen.names }
+  return { title, description: LEGEND, width, height, shapes: pen.shapes, names: pen.names }
 }
 
 /** Tiers from the top, each as high as what it needs. */

@@ -13,7 +13,7 @@ export interface LegendEntry {
 const COLUMNS: readonly (readonly LegendEntry[])[] = [
   [
     { text: "from the internet, on to services", colour: "ingress", sample: "line" },
-    { text: "to the internet, by one address", colour: "egress", sample: "line" },
+    { text: "to the internet", colour: "egress", sample: "line" },
     { text: "to the entrance, from inside", colour: "entrance", sample: "line" },
   ],
   [
@@ -71,5 +71,4 @@ export function drawLegend(sheet: Sheet, right: number): void {
     }
     x += columnWidth
   }
-  pen.names.set("legend", LEGEND)
 }

@@ -67,6 +67,8 @@ export type Shape = Box | Label | Icon | Line
 
 export interface Scene {
   readonly title: string
+  /** What its lines and borders mean. */
+  readonly description: string
   readonly width: number
   readonly height: number
   readonly shapes: readonly Shape[]

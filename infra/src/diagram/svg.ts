@@ -18,7 +18,7 @@ export interface SvgOptions {
 }
 
 export function svg(scene: Scene, { theme, interactive = false }: SvgOptions = {}): string {
-  const { width, height, title } = scene
+  const { width, height, title, description } = scene
   const used = [...new Set(scene.shapes.filter((one) => one.shape === "icon").map(({ name }) => name))].sort()
   const symbols = used.map((name) => {
     const { viewBox, body } = icon(name)
@@ -28,6 +28,7 @@ export function svg(scene: Scene, { theme, interactive = false }: SvgOptions = {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ` +
       `font-family='${FONTS}' role="${interactive ? 'group" tabindex="-1' : "img"}" aria-label="${escaped(title)}">`,
     `<title>${escaped(title)}</title>`,
+    `<desc>${escaped(description)}</desc>`,
     `<style>${styles(theme)}</style>`,
     `<defs>${symbols.join("")}</defs>`,
     `<rect class="f-paper" width="${width}" height="${height}"/>`,

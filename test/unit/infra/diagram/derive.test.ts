@@ -7,6 +7,7 @@ import { svg } from "../../../../infra/src/diagram/svg.ts"
 import { Subject } from "../../../../infra/src/proofs/proof.ts"
 import type { Template } from "../../../../infra/src/templates/read.ts"
 import { drawn } from "./drawn.ts"
+import { faults } from "./faults.ts"
 import { subjectOfStage } from "./stages.ts"
 
 describe("diagram: what it says", function () {
@@ -101,6 +102,29 @@ describe("diagram: what it says", function () {
     expect(odd).to.include({ kind: "other", label: "3030" })
     const { lines } = drawn(svg(layout(architecture)))
     expect(lines.filter(({ kind, from }) => kind === "other" && from === "internet")).to.have.length(1)
+  })
+
+  it("a second gateway that a subnet's route leads to is drawn with its own lines: no address is left out", () => {
+    const templates = production.templates.map((one): Template => {
+      const body = JSON.parse(JSON.stringify(one.body))
+      const { NatGatewayB, EgressElasticIp, ServiceRouteB } = body.Resources
+      if (NatGatewayB === undefined) return one
+      body.Resources.OtherElasticIp = {
+        ...EgressElasticIp,
+        Properties: { ...EgressElasticIp.Properties, Address: "198.51.100.9" },
+      }
+      delete NatGatewayB.Condition
+      NatGatewayB.Properties.AllocationId = { "Fn::GetAtt": ["OtherElasticIp", "AllocationId"] }
+      ServiceRouteB.Properties.NatGatewayId = { Ref: "NatGatewayB" }
+      return { ...one, body }
+    })
+    const { resolved, network, reach } = new Subject(templates, production.stage)
+    const picture = drawn(
+      svg(layout(architectureOf({ resolved, network, connections: connectionsOf(network, reach) }))),
+    )
+    expect(picture.texts.map(({ text }) => text)).to.include("443 from 55.55.55.55/32, 198.51.100.9/32")
+    expect(picture.lines.filter(({ to }) => to === "network/NatGatewayB")).to.have.length(6)
+    expect(faults(picture)).to.deep.equal([])
   })
 
   it("development has no pool, and so no address to tell: the Elastic IP is called by its name", async () => {
