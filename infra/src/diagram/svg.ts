@@ -9,6 +9,8 @@ export const FONTS = 'Inter, "Helvetica Neue", Helvetica, Arial, "Liberation San
 /** Radius of a line's corners. */
 const CORNER = 6
 const ARROW = 7
+/** Width of the gap that a line leaves in those that it crosses. */
+const HALO = 6
 
 export interface SvgOptions {
   /** One theme alone; both, by the viewer's preference, when left out. */
@@ -66,7 +68,9 @@ function groups({ shapes, names }: Scene, interactive: boolean): string[] {
     if (first.shape === "line") {
       const lines = together as Line[]
       if (first.kind !== "plain")
-        out.push(...lines.map((line) => `<path class="halo s-paper" stroke-width="6" d="${path(line.points)}"/>`))
+        out.push(
+          ...lines.map((line) => `<path class="halo s-paper" stroke-width="${HALO}" d="${path(inner(line.points))}"/>`),
+        )
       out.push(...lines.map(lineGroup))
       continue
     }
@@ -137,6 +141,14 @@ function lineGroup({ points, colour, kind, from, to, arrow, dashed }: Line): str
     `<g class="flow"${ends} data-points="${corners}"><path class="line s-${colour}" stroke-width="1.75" ` +
     `stroke-linejoin="round"${dashed ? ' stroke-dasharray="4 4"' : ""} d="${path(points)}"/>${head}</g>`
   )
+}
+
+/** Short of both ends, so that a halo cuts no node's border. */
+function inner(points: readonly Point[]): Point[] {
+  return points.map((point, at) => {
+    const next = at === 0 ? points[1] : at === points.length - 1 ? points[at - 1] : undefined
+    return next === undefined ? point : towards(point, next, HALO)
+  })
 }
 
 /** Straight lines with rounded corners. */
