@@ -67,21 +67,39 @@ const rule = {
   block: fc.constantFrom("0.0.0.0/0", ...BLOCKS),
 }
 
-export const smallNetworks: fc.Arbitrary<SmallNetwork> = fc.record({
-  acls: fc.array(
-    fc.array(fc.record({ ...rule, allow: fc.constantFrom(true, true, true, false), outbound: fc.boolean() }), {
-      minLength: 2,
-      maxLength: 8,
-    }),
-    { minLength: 2, maxLength: 2 },
-  ),
-  groups: fc.array(
+/** Most end with rules that let everything through: else hardly any connection is made, and nothing is learnt. */
+const opened = fc.constantFrom(true, true, true, false)
+const everything = { protocol: "all", ports: [0, 65_535], block: "0.0.0.0/0" } as const
+const bothWays = [
+  { ...everything, outbound: false },
+  { ...everything, outbound: true },
+] as const
+
+const acl = fc
+  .tuple(
+    fc.array(fc.record({ ...rule, allow: fc.boolean(), outbound: fc.boolean() }), { maxLength: 6 }) as fc.Arbitrary<
+      AclRule[]
+    >,
+    opened,
+  )
+  .map(([rules, open]): AclRule[] => [...rules, ...(open ? bothWays.map((one) => ({ ...one, allow: true })) : [])])
+
+const group = fc
+  .tuple(
     fc.array(fc.record({ ...rule, outbound: fc.boolean(), group: fc.option(fc.nat(1), { nil: undefined }) }), {
-      minLength: 1,
       maxLength: 5,
-    }),
-    { minLength: 2, maxLength: 2 },
-  ),
+    }) as fc.Arbitrary<GroupRule[]>,
+    opened,
+    opened,
+  )
+  .map(([rules, inbound, outbound]): GroupRule[] => [
+    ...rules,
+    ...bothWays.filter((one) => (one.outbound ? outbound : inbound)).map((one) => ({ ...one, group: undefined })),
+  ])
+
+export const smallNetworks: fc.Arbitrary<SmallNetwork> = fc.record({
+  acls: fc.array(acl, { minLength: 2, maxLength: 2 }),
+  groups: fc.array(group, { minLength: 2, maxLength: 2 }),
   subnets: fc.array(
     fc.record({
       acl: fc.option(fc.nat(1), { nil: undefined }),
@@ -98,7 +116,7 @@ export const smallNetworks: fc.Arbitrary<SmallNetwork> = fc.record({
     }),
     { minLength: 2, maxLength: 2 },
   ),
-}) as fc.Arbitrary<SmallNetwork>
+})
 
 const number = (protocol: Rule["protocol"]) => (protocol === "all" ? -1 : PROTOCOL_NUMBERS[protocol])
 /** Where the NAT gateway stands: a subnet of its own, with a route to the internet gateway. */

@@ -114,6 +114,29 @@ describe("reachability", () => {
     expect(loose.cell("internet", "service 0").tcp.some).to.deep.equal([])
   })
 
+  it("of the internet by NAT needs a way for answers to the gateway's own ports", () => {
+    const everything = { protocol: "all", ports: [0, 65_535], allow: true } as const
+    const network: SmallNetwork = {
+      acls: [
+        [
+          { ...everything, outbound: false, block: "10.0.0.0/16" },
+          { ...everything, outbound: true, block: "0.0.0.0/0" },
+        ],
+      ],
+      groups: [[{ outbound: true, group: undefined, protocol: "tcp", ports: [443, 443], block: "0.0.0.0/0" }]],
+      subnets: [
+        { acl: undefined, route: "nat" },
+        { acl: undefined, route: "none" },
+      ],
+      services: [{ subnets: [0], groups: [0], publicAddress: false }],
+    }
+    expect(textOfIntervals(reachOf(network).cell("service 0", "internet").tcp.all)).to.equal("443")
+    const reach = reachOf({ ...network, natAcl: 0 })
+    expect(reach.cell("service 0", "internet").tcp.some).to.deep.equal([])
+    const connection = reach.witness("service 0", "internet", 6, 443, false)
+    expect(connection && trace(reach, connection).at(-1)).to.include({ resource: "small/Acl0", passes: false })
+  })
+
   it("agrees with single packets, port by port and address by address, on networks at random", function () {
     this.timeout(120_000)
     fc.assert(
