@@ -109,9 +109,11 @@ export function drawWorkload(sheet: Sheet, workload: Workload, place: Rectangle,
   pen.of(workload.id, workload.id, () => {
     pen.icon(workload.icon, { x: x + 10, y: y + 8 }, 24)
     const groups = groupsText(workload)
-    pen.text(groups, { x: x + width - 12, y: y + 24 }, { colour: "security", anchor: "end" })
-    const room = width - 56 - groupsWidth(workload)
-    pen.text(workload.title, { x: x + 44, y: y + 24 }, { size: 13, weight: "bold", width: room })
+    // The groups' names are in their table too: the title is what must not be cut.
+    const room = width - 72 - textWidth(workload.title, 13, "bold")
+    if (room > 60)
+      pen.text(groups, { x: x + width - 12, y: y + 24 }, { colour: "security", anchor: "end", width: room })
+    pen.text(workload.title, { x: x + 44, y: y + 24 }, { size: 13, weight: "bold", width: width - 56 })
     const factsX = apart ? x + 44 : x + 44 + textWidth(workload.title, 13, "bold") + 14
     const lines = apart ? flowed(workload.facts, width - 56, TEXT) : [workload.facts.join(" · ")]
     pen.lines(lines, { x: factsX, y: y + (apart ? 40 : 24) }, { colour: "muted" })

@@ -198,7 +198,11 @@ function labelFlows(sheet: Sheet, kind: FlowKind, flows: readonly Flow[]): void 
       for (const flow of leading) {
         const id = flow.from === INTERNET ? flow.to : flow.from
         const { y } = portOf(sheet, id, kind)
-        pen.text(flow.label, { x: sheet.zonesRight + 4, y: y - 4 }, { ...style, anchor: "start", width: 40 })
+        pen.text(
+          flow.label,
+          { x: sheet.zonesRight + 4, y: y - 4 },
+          { ...style, anchor: "start", width: LANES.endpoint - 6 },
+        )
       }
       continue
     }

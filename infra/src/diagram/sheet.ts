@@ -15,10 +15,10 @@ export const SMALL_ICON = 22
 export const ZONE = 276
 /** Between a zone's border and a subnet's, and between a subnet's and a bar's. */
 export const INSET = 8
-export const LEFT_CHANNEL = 92
-export const RIGHT_CHANNEL = 150
-/** From the zones to the lanes, outwards. */
-export const LANES = { request: 46, egress: 66, endpoint: 46, data: 64, entrance: 82, other: 100 } as const
+export const LEFT_CHANNEL = 98
+export const RIGHT_CHANNEL = 156
+/** From the zones to the lanes, outwards: before the first there is room for a port of five digits. */
+export const LANES = { request: 52, egress: 72, endpoint: 52, data: 70, entrance: 88, other: 106 } as const
 export const GATEWAY_GAP = 122
 export const CARD = 262
 export const GLOBAL = 282

@@ -34,6 +34,13 @@ describe("diagram: layout", function () {
           const picture = drawn(svg(layout(varied(production, { services, zones, exitZone }))))
           expect(faults(picture), `way out in zone ${exitZone}`).to.deep.equal([])
           expect(picture.lines.length).to.be.greaterThan(6 * services)
+          const texts = picture.texts.map(({ text }) => text)
+          for (let at = 0; at < services; at += 1) {
+            expect(texts, "whole names and ports").to.include.members([
+              `a_service_with_a_long_name_${at + 1}`,
+              `${10_010 + at}`,
+            ])
+          }
         }
       })
     }
