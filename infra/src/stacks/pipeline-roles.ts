@@ -225,5 +225,7 @@ function trust({ circleci: { organizationId, projectId, origin, branch } }: Stag
     StringLike: {
       [`${issuer}:sub`]: `org/${organizationId}/project/${projectId}/user/*/vcs-origin/${origin}/vcs-ref/refs/heads/${branch}`,
     },
+    // A * takes slashes in: without this a branch called x/vcs-origin/<origin>/vcs-ref/refs/heads/main would do.
+    StringNotLike: { [`${issuer}:sub`]: "*/vcs-origin/*/vcs-origin/*" },
   }
 }

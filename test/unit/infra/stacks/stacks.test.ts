@@ -345,6 +345,7 @@ for (const name of STAGES) {
           StringLike: {
             [`${issuer}:sub`]: `org/${organizationId}/project/${projectId}/user/*/vcs-origin/${origin}/vcs-ref/refs/heads/${branch}`,
           },
+          StringNotLike: { [`${issuer}:sub`]: "*/vcs-origin/*/vcs-origin/*" },
         })
       }
     })
