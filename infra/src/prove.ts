@@ -1,13 +1,12 @@
 /** `npm run prove -- --stage=<name>`: computes from the templates what must be true of a stage, with no account and no network. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { stageNamed } from "../config/stages.ts"
 import { prove } from "./proofs/prove.ts"
 import { reportJson, reportMarkdown, reportText } from "./proofs/report.ts"
 import { type Stage, StageError } from "./stage.ts"
-import { readTemplates, type Template, TemplateError } from "./templates/read.ts"
+import { templatesOfStage } from "./stage-templates.ts"
+import { readTemplates, TemplateError } from "./templates/read.ts"
 
 const HELP = `npm run prove -- --stage=<name> [--templates=<folder>] [--json | --markdown]
 
@@ -43,7 +42,7 @@ async function main(argv: string[]): Promise<number> {
     if (values.json && values.markdown) return refuse(64, "--json and --markdown are two answers; ask for one")
     const stage = values.stage === undefined && values.templates !== undefined ? undefined : stageNamed(values.stage)
     const templates =
-      values.templates === undefined ? await synthesized(stage as Stage) : readTemplates(resolve(values.templates))
+      values.templates === undefined ? await templatesOfStage(stage as Stage) : readTemplates(resolve(values.templates))
     const report = prove(templates, stage)
     process.stdout.write((values.json ? reportJson : values.markdown ? reportMarkdown : reportText)(report))
     return report.proved.every(({ failures }) => failures.length === 0) ? 0 : 65
@@ -52,22 +51,6 @@ async function main(argv: string[]): Promise<number> {
     if (error instanceof TemplateError) return refuse(error.missing ? 66 : 65, error.message)
     if (error instanceof TypeError && "code" in error) return refuse(64, `${error.message}; see --help`)
     throw error
-  }
-}
-
-/** The stage's templates. What the Lambda's package holds is of no matter to them: an empty one stands for it. */
-async function synthesized(stage: Stage): Promise<Template[]> {
-  // The CDK takes half a second to load, which proofs of a folder need not wait for.
-  const { stageApp } = await import("./app.ts")
-  const folder = mkdtempSync(join(tmpdir(), "prove-"))
-  try {
-    const functionZip = join(folder, "function.zip")
-    writeFileSync(functionZip, "")
-    const outdir = join(folder, "templates")
-    stageApp(stage, { outdir, functionZip, validate: false }).app.synth()
-    return readTemplates(outdir)
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
   }
 }
 

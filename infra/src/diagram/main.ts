@@ -1,23 +1,29 @@
 /** `npm run diagram -- --stage=<name>`: draws a stage's templates, with no account, no network and no browser. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, relative, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { stageNamed } from "../../config/stages.ts"
 import { Subject } from "../proofs/proof.ts"
+import { prove } from "../proofs/prove.ts"
+import { reportMarkdown } from "../proofs/report.ts"
 import { type Stage, StageError } from "../stage.ts"
-import { readTemplates, TemplateError } from "../templates/read.ts"
+import { templatesOfStage } from "../stage-templates.ts"
+import { readTemplates, type Template, TemplateError } from "../templates/read.ts"
+import { withTables } from "./document.ts"
 import { PNG_FILE, picturesOf } from "./pictures.ts"
 import { stale } from "./stale.ts"
 
 const ROOT = resolve(import.meta.dirname, "../../..")
 const OUT = resolve(ROOT, "docs/architecture")
+/** As seen from there. */
+const DOCUMENT = "../architecture.md"
 
 const HELP = `npm run diagram -- --stage=<name> [--templates=<folder>] [--out=docs/architecture] [--check]
 
-Draws a stage: architecture.svg, architecture.png and architecture.html, a page with what each resource is.
+Draws a stage: architecture.svg, architecture.png and architecture.html, a page with what each resource is. In
+docs/architecture it brings the tables of docs/architecture.md up to date too.
   --templates  a folder of CloudFormation templates, such as npm run synth makes; without it they are synthesized
-  --check      write nothing; say which of the SVG and the page are not what the templates give
+  --check      write nothing; say which of SVG, page and tables are not what the templates give
 Exit codes: 0; 64 flag or stage; 65 a template is wrong, or --check found something stale; 66 the folder is missing;
 73 the pictures can't be written.
 `
@@ -42,11 +48,13 @@ async function main(argv: string[]): Promise<number> {
     }
     const stage = stageNamed(values.stage)
     const templates =
-      values.templates === undefined ? await synthesized(stage) : readTemplates(resolve(values.templates))
+      values.templates === undefined ? await templatesOfStage(stage) : readTemplates(resolve(values.templates))
     const pictures = picturesOf(new Subject(templates, stage))
     const out = resolve(values.out)
-    if (values.check) return check(out, pictures.texts, stage)
-    return write(out, { ...pictures.texts, [PNG_FILE]: pictures.png() })
+    // The document beside the pictures' own folder has the tables of the same templates.
+    const texts = out === OUT ? { ...pictures.texts, [DOCUMENT]: documentOf(templates, stage) } : pictures.texts
+    if (values.check) return check(out, texts, stage)
+    return write(out, { ...texts, [PNG_FILE]: pictures.png() })
   } catch (error) {
     if (error instanceof StageError) return refuse(64, error.message)
     if (error instanceof TemplateError) return refuse(error.missing ? 66 : 65, error.message)
@@ -55,19 +63,8 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-/** The CDK is loaded only where templates must be made; of the Lambda's package nothing is drawn, so that it may be empty. */
-async function synthesized(stage: Stage) {
-  const { stageApp } = await import("../app.ts")
-  const folder = mkdtempSync(join(tmpdir(), "perigee-diagram-"))
-  try {
-    const functionZip = join(folder, "lambda.zip")
-    writeFileSync(functionZip, "")
-    const outdir = join(folder, "templates")
-    stageApp(stage, { outdir, functionZip, validate: false }).app.synth()
-    return readTemplates(outdir)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+function documentOf(templates: readonly Template[], stage: Stage): string {
+  return withTables(readFileSync(resolve(OUT, DOCUMENT), "utf8"), reportMarkdown(prove(templates, stage)))
 }
 
 function check(out: string, texts: Readonly<Record<string, string>>, { name }: Stage): number {

@@ -89,12 +89,16 @@ export function reportMarkdown({ subject, proved }: Report): string {
     "",
     "### Who may do what",
     "",
+    "<details><summary>Every role, what it may do, on what and under which condition</summary>",
+    "",
     "| role | on | may | if |",
     "|---|---|---|---|",
     ...permissionsTable(subject).map(
       ({ who, resource, actions, condition }) =>
         `| ${cell(who)} | ${cell(resource)} | ${cell(actions)} | ${cell(condition)} |`,
     ),
+    "",
+    "</details>",
     "",
     "### What is proved",
     "",
