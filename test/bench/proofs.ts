@@ -150,7 +150,9 @@ const folder = mkdtempSync(join(tmpdir(), "bench-proofs-"))
 try {
   const stage = stageNamed("production")
   const outdir = synthesized(stage, folder)
+  const before = process.cpuUsage()
   const first = timed(() => prove(readTemplates(outdir), stage))
+  const spent = process.cpuUsage(before)
   const failures = first.value.proved.flatMap((one) => one.failures)
   if (failures.length > 0) throw new Error(`production does not hold: ${failures[0]?.what}`)
   const read = medianOf(ROUNDS, () => prove(readTemplates(outdir), stage))
@@ -193,9 +195,9 @@ try {
     )
   }
   console.log(
-    `\nproduction within ${BUDGET} ms: ${first.milliseconds <= BUDGET ? "yes" : "no"}; a pair of 100 services costs ${growth.toFixed(2)} × one of 3`,
+    `\nproduction within ${BUDGET} ms: ${read <= BUDGET ? "yes" : "no"}; a pair of 100 services costs ${growth.toFixed(2)} × one of 3`,
   )
-  process.exitCode = first.milliseconds <= BUDGET && growth <= LARGEST_GROWTH ? 0 : 1
+  process.exitCode = read <= BUDGET && growth <= LARGEST_GROWTH ? 0 : 1
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
