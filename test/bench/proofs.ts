@@ -160,7 +160,7 @@ try {
   const alone = medianOf(ROUNDS, () => prove(templates, stage))
   console.log(`production, ${first.value.proved.length} claims, median of ${ROUNDS}`)
   console.log(
-    `  the first time in a process, from reading the templates  ${first.milliseconds.toFixed(0).padStart(6)} ms`,
+    `  the first time in a process, from reading the templates  ${first.milliseconds.toFixed(0).padStart(6)} ms (${((spent.user + spent.system) / 1000).toFixed(0)} ms of CPU)`,
   )
   console.log(`  from reading the templates                               ${read.toFixed(0).padStart(6)} ms`)
   console.log(`  proofs alone                                             ${alone.toFixed(0).padStart(6)} ms\n`)
