@@ -90,8 +90,8 @@ export class Reach {
   /** The internet's addresses, in parts that fare alike. */
   readonly #internet: readonly Block[]
   readonly #protocols: readonly number[]
-  readonly #acl = new Map<string, Intervals>()
-  readonly #group = new Map<string, GroupSets>()
+  readonly #acl = new Map<Acl, Map<number, Intervals>>()
+  readonly #group = new Map<SecurityGroup, Map<number, GroupSets>>()
   readonly #cells = new Map<string, Cell>()
   readonly #openAcls: boolean
   readonly #openGroups: boolean
@@ -188,12 +188,14 @@ export class Reach {
     this.#ways(from, to, protocol, (way) => {
       if (found !== undefined) return
       const through = has(way.ports, port) && way.answers.length > 0
-      const surely = through && way.sure && covers(way.answers, EPHEMERAL)
+      const surely = through && covers(way.answers, EPHEMERAL) && covers(way.natAnswers, EPHEMERAL)
       if (open ? !through : surely) return
-      // A port that answers reach, where one is looked for that gets through; else one that they don't.
-      const [good = EPHEMERAL[0]] = through ? [...intersection(way.answers, EPHEMERAL), ...way.answers] : EPHEMERAL
-      const [bad] = difference(EPHEMERAL, way.answers)
-      const { first: sourcePort } = (open ? good : (bad ?? good)) as Block
+      // Ports that answers reach, where one is looked for that gets through; else ones that they don't.
+      const portOf = (reached: Intervals): number => {
+        const good = intersection(reached, EPHEMERAL)[0] ?? reached[0]
+        const bad = difference(EPHEMERAL, reached)[0]
+        return ((open ? good : (bad ?? good)) ?? ALL_PORTS).first
+      }
       const address = (place: Place | undefined) => (place?.part ?? way.peer ?? ALL_ADDRESSES).first
       found = {
         from: way.from?.at,
@@ -202,25 +204,40 @@ export class Reach {
         toAddress: address(way.to),
         protocol,
         port,
-        sourcePort,
+        sourcePort: portOf(way.answers),
+        natPort: portOf(way.natAnswers),
       }
     })
     return found
   }
 
   #opening(from: string, to: string, protocol: number): Opening {
+    // Most pairs have no rule at all for most protocols: no place needs to be looked at.
+    if (!this.#mayAsk(from, "outbound", protocol) || !this.#mayAsk(to, "inbound", protocol)) return SHUT
     let some: Intervals = NONE
     let all: Intervals | undefined
-    this.#ways(from, to, protocol, ({ ports, answers, sure }) => {
+    this.#ways(from, to, protocol, ({ ports, answers, natAnswers }) => {
       if (ports.length === 0 || answers.length === 0) {
         all = NONE
         return
       }
       some = union(some, ports)
-      const surely = sure && covers(answers, EPHEMERAL) ? ports : NONE
+      const surely = covers(answers, EPHEMERAL) && covers(natAnswers, EPHEMERAL) ? ports : NONE
       all = all === undefined ? surely : intersection(all, surely)
     })
     return some.length === 0 ? SHUT : { some, all: all ?? NONE }
+  }
+
+  /** Whether a thing's groups have any rule for a direction and protocol; so do the internet and what has no groups. */
+  #mayAsk(name: string, direction: "inbound" | "outbound", protocol: number): boolean {
+    const thing = this.#things.get(name)
+    if (this.#openGroups || thing === undefined || thing.kind === "gateway endpoint") return true
+    return thing.interfaces.some(({ groups }) =>
+      groups.some((group) => {
+        const { byBlock, byGroup } = this.#sets(group, direction, protocol)
+        return byBlock.length > 0 || byGroup.size > 0
+      }),
+    )
   }
 
   /** Tells every pair of places, and of parts of the internet, with what is open between them. */
@@ -238,7 +255,7 @@ export class Reach {
   #within(source: Thing, target: Thing, protocol: number, tell: (way: Way) => void): void {
     for (const from of this.#places.get(source.name) ?? []) {
       for (const to of this.#places.get(target.name) ?? []) {
-        let ports = this.#groups(from, to, protocol)
+        let ports = this.#groupsBetween(from, to, protocol)
         let answers = EVERY_PORT
         if (!isLocal(from.at.subnet, to.part) || !isLocal(to.at.subnet, from.part)) ports = NONE
         // ACLs stand at a subnet's edge: within it they say nothing.
@@ -250,7 +267,7 @@ export class Reach {
             this.#passes(from.at.subnet.acl, "inbound", to.part, protocol),
           )
         }
-        tell({ from, to, peer: undefined, ports, answers, sure: true })
+        tell({ from, to, peer: undefined, ports, answers, natAnswers: EPHEMERAL })
       }
     }
   }
@@ -268,7 +285,14 @@ export class Reach {
                 this.#letsBlock(to.at.groups, "inbound", peer, protocol),
               )
             : NONE
-        tell({ from: undefined, to, peer, ports, answers: this.#passes(acl, "outbound", peer, protocol), sure: true })
+        tell({
+          from: undefined,
+          to,
+          peer,
+          ports,
+          answers: this.#passes(acl, "outbound", peer, protocol),
+          natAnswers: EPHEMERAL,
+        })
       }
     }
   }
@@ -284,12 +308,12 @@ export class Reach {
   }
 
   /** Ports that routes and ACLs let out to a part of the internet, and ports that answers come back to. */
-  #wayOut({ at, part }: Place, peer: Block, protocol: number): Pick<Way, "ports" | "answers" | "sure"> {
+  #wayOut({ at, part }: Place, peer: Block, protocol: number): Pick<Way, "ports" | "answers" | "natAnswers"> {
     const { subnet } = at
     const own = {
       ports: this.#passes(subnet.acl, "outbound", peer, protocol),
       answers: this.#passes(subnet.acl, "inbound", peer, protocol),
-      sure: true,
+      natAnswers: EPHEMERAL,
     }
     const target = routeTo(subnet, peer)?.target
     if (target === undefined || target.kind === "local") return NO_WAY
@@ -302,15 +326,14 @@ export class Reach {
     const onward = routeTo(nat.subnet, peer)?.target
     if (onward?.kind !== "internet-gateway" || !onward.attached) return NO_WAY
     const { acl } = nat.subnet
-    const answersToNat = intersection(this.#passes(acl, "inbound", peer, protocol), EPHEMERAL)
-    if (answersToNat.length === 0) return NO_WAY
+    const natAnswers = intersection(this.#passes(acl, "inbound", peer, protocol), EPHEMERAL)
+    if (natAnswers.length === 0) return NO_WAY
     const ports = intersection(own.ports, this.#passes(acl, "outbound", peer, protocol))
-    const sure = covers(answersToNat, EPHEMERAL)
-    if (nat.subnet === subnet) return { ports, answers: own.answers, sure }
+    if (nat.subnet === subnet) return { ports, answers: own.answers, natAnswers }
     return {
       ports: intersection(ports, this.#passes(acl, "inbound", part, protocol)),
       answers: intersection(own.answers, this.#passes(acl, "outbound", part, protocol)),
-      sure,
+      natAnswers,
     }
   }
 
@@ -327,7 +350,7 @@ export class Reach {
             )
           : NONE
         const answers = this.#passes(subnet.acl, "inbound", peer, protocol)
-        tell({ from, to: undefined, peer, ports, answers, sure: true })
+        tell({ from, to: undefined, peer, ports, answers, natAnswers: EPHEMERAL })
       }
     }
   }
@@ -335,8 +358,9 @@ export class Reach {
   /** Ports that an ACL lets through to, or from, addresses that fare alike. */
   #passes(acl: Acl | undefined, direction: "inbound" | "outbound", peer: Block, protocol: number): Intervals {
     if (this.#openAcls || acl === undefined) return EVERY_PORT
-    const key = `${acl.resource.address} ${direction} ${peer.first} ${protocol}`
-    const known = this.#acl.get(key)
+    const cache = kept(this.#acl, acl)
+    const key = asked(direction, protocol) * 2 ** 32 + peer.first
+    const known = cache.get(key)
     if (known !== undefined) return known
     let undecided = EVERY_PORT
     let allowed: Intervals = NONE
@@ -346,12 +370,12 @@ export class Reach {
       undecided = difference(undecided, [entry.ports])
       if (undecided.length === 0) break
     }
-    this.#acl.set(key, allowed)
+    cache.set(key, allowed)
     return allowed
   }
 
   /** Ports that both sides' groups agree on. */
-  #groups(one: Place, other: Place, protocol: number): Intervals {
+  #groupsBetween(one: Place, other: Place, protocol: number): Intervals {
     if (this.#openGroups) return EVERY_PORT
     const out = this.#lets(one.at.groups, "outbound", other.at.groups, other.part, protocol)
     if (out.length === 0) return NONE
@@ -390,8 +414,9 @@ export class Reach {
   }
 
   #sets(group: SecurityGroup, direction: "inbound" | "outbound", protocol: number): GroupSets {
-    const key = `${group.address} ${direction} ${protocol}`
-    const known = this.#group.get(key)
+    const cache = kept(this.#group, group)
+    const key = asked(direction, protocol)
+    const known = cache.get(key)
     if (known !== undefined) return known
     const made: { byBlock: { block: Block; ports: Intervals }[]; byGroup: Map<string, Intervals> } = {
       byBlock: [],
@@ -403,7 +428,7 @@ export class Reach {
       if (peer.kind === "block") made.byBlock.push({ block: peer.block, ports: [rule.ports] })
       else made.byGroup.set(peer.group, union(made.byGroup.get(peer.group) ?? NONE, [rule.ports]))
     }
-    this.#group.set(key, made)
+    cache.set(key, made)
     return made
   }
 }
@@ -414,7 +439,7 @@ interface GroupSets {
 }
 
 const SHUT: Opening = { some: NONE, all: NONE }
-const NO_WAY = { ports: NONE, answers: NONE, sure: true }
+const NO_WAY = { ports: NONE, answers: NONE, natAnswers: EPHEMERAL }
 
 /** What is open between two places, or between a place and a part of the internet. */
 interface Way {
@@ -425,8 +450,8 @@ interface Way {
   readonly ports: Intervals
   /** Ports of the one who asks that answers come back to. */
   readonly answers: Intervals
-  /** Whether that holds of every connection; a NAT gateway may pick a port that its answers don't come back to. */
-  readonly sure: boolean
+  /** Ephemeral ports of a NAT gateway on the way that answers come back to; all of them where there is none. */
+  readonly natAnswers: Intervals
 }
 
 /** A connection: its packets and their answers. */
@@ -440,10 +465,26 @@ export interface Connection {
   readonly protocol: number
   readonly port: number
   readonly sourcePort: number
+  /** What a NAT gateway on the way takes instead of it. */
+  readonly natPort: number
 }
 
-function matches({ protocol, block }: AclEntry, peer: Block, asked: number): boolean {
-  return (protocol === "all" || protocol === asked) && block.first <= peer.first && peer.last <= block.last
+/** The map of what was computed for an ACL or a group, made when first asked for. */
+function kept<K, V>(all: Map<K, Map<number, V>>, of: K): Map<number, V> {
+  const known = all.get(of)
+  if (known !== undefined) return known
+  const made = new Map<number, V>()
+  all.set(of, made)
+  return made
+}
+
+/** A number of its own for what is asked, as a key. */
+function asked(direction: "inbound" | "outbound", protocol: number): number {
+  return protocol * 2 + (direction === "inbound" ? 0 : 1)
+}
+
+function matches({ protocol, block }: AclEntry, peer: Block, wanted: number): boolean {
+  return (protocol === "all" || protocol === wanted) && block.first <= peer.first && peer.last <= block.last
 }
 
 /** The route that a subnet takes to addresses that fare alike: the longest prefix, which the table has first. */

@@ -93,7 +93,7 @@ class Tracer {
   }
 
   #out(from: Interface): void {
-    const { toAddress, port, sourcePort, fromAddress } = this.#connection
+    const { toAddress, port, sourcePort, natPort, fromAddress } = this.#connection
     const { subnet } = from
     this.#group(from.groups, "outbound", toAddress, [])
     const table = subnet.routeTable?.resource.address ?? subnet.address
@@ -141,7 +141,7 @@ class Tracer {
           passes,
         )
         this.#acl(nat.subnet, "outbound", toAddress, port)
-        this.#acl(nat.subnet, "inbound", toAddress, sourcePort, "the answer")
+        this.#acl(nat.subnet, "inbound", toAddress, natPort, "the answer")
         if (nat.subnet !== subnet) this.#acl(nat.subnet, "outbound", fromAddress, sourcePort, "the answer")
       }
     }
