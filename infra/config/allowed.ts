@@ -152,6 +152,7 @@ function roles({ stage, region, page, circleci }: AllowedOptions): Allowed["role
       trust: ["service scheduler.amazonaws.com", "sts:AssumeRole", OWN_ACCOUNT],
       may: [
         [`ecs task-definition/${name}-get-data:*`, "ecs:RunTask", `ArnEquals ecs:cluster ecs cluster/${name}-neo`],
+        [`ecs task/${name}-neo/*`, "ecs:TagResource", "StringEquals ecs:CreateAction RunTask"],
         ...["task", "execution"].map(
           (kind): Permission => [
             `iam role/${name}-get-data-${kind}`,
@@ -219,15 +220,17 @@ function pipeline(
   const lambda = [`lambda function:${name}-neows`, `lambda function:${name}-neows:*`]
   const rollouts = ["service", "service-deployment", "service-revision"].map((kind) => `ecs ${kind}/${name}-platform/*`)
   const bootstrap = (kind: string) => `iam role/cdk-hnb659fds-${kind}-role-\${AWS::AccountId}-${region}`
+  const oneOff = SERVICES.flatMap((service) => [`${service}-roles`, `${service}-migrate`])
+  const tasks = [...SERVICES, ...oneOff, "get-data"]
   const passed = (service: string) => `StringEquals iam:PassedToService ${service}`
   const changeSets = [
-    ...on([bootstrap("file-publishing"), bootstrap("lookup")], "sts:AssumeRole"),
+    ...on([bootstrap("file-publishing")], "sts:AssumeRole"),
     ...on([bootstrap("cfn-exec")], "iam:PassRole", passed("cloudformation.amazonaws.com")),
   ]
   const reads = [
     ...on(
       [...stacks, "cloudformation stack/CDKToolkit/*"],
-      "cloudformation:DescribeStackEvents cloudformation:DescribeStacks cloudformation:GetTemplate cloudformation:ListStackResources",
+      "cloudformation:DescribeStackEvents cloudformation:DescribeStacks cloudformation:GetTemplate cloudformation:GetTemplateSummary cloudformation:ListStackResources",
     ),
     ...on(stacks, "cloudformation:DescribeChangeSet cloudformation:ListChangeSets"),
     ...on(["ssm parameter/cdk-bootstrap/hnb659fds/version", ...images], "ssm:GetParameter ssm:GetParameters"),
@@ -240,6 +243,7 @@ function pipeline(
       "ecs:DescribeServiceDeployments ecs:DescribeServiceRevisions ecs:DescribeServices ecs:ListServiceDeployments",
     ),
     ...on(lambda, "lambda:GetAlias lambda:GetFunction lambda:GetFunctionConfiguration lambda:ListVersionsByFunction"),
+    ...on([`s3 cdk-hnb659fds-assets-\${AWS::AccountId}-${region}/*`], "s3:GetObject"),
     ...on(["*"], "ecr:GetAuthorizationToken ecs:DescribeTaskDefinition"),
   ]
   return {
@@ -265,7 +269,16 @@ function pipeline(
           stacks,
           "cloudformation:ContinueUpdateRollback cloudformation:CreateChangeSet cloudformation:DeleteChangeSet cloudformation:ExecuteChangeSet cloudformation:UpdateTerminationProtection",
         ),
-        ...on([`ecs task-definition/${name}-*:*`], "ecs:RegisterTaskDefinition ecs:RunTask ecs:TagResource"),
+        ...on(
+          tasks.map((task) => `ecs task-definition/${name}-${task}:*`),
+          "ecs:RegisterTaskDefinition ecs:TagResource",
+        ),
+        ...on(
+          oneOff.map((task) => `ecs task-definition/${name}-${task}:*`),
+          "ecs:RunTask",
+          `ArnEquals ecs:cluster ecs cluster/${name}-data`,
+        ),
+        ...on([`ecs task/${name}-data/*`], "ecs:TagResource", "StringEquals ecs:CreateAction RunTask"),
         ...on(rollouts.slice(0, 2), "ecs:StopServiceDeployment ecs:UpdateService"),
         ...on(
           ["platform", "data"].flatMap((cluster) => [
@@ -276,7 +289,7 @@ function pipeline(
         ),
         ...on(["*"], "ecs:DeregisterTaskDefinition ecs:ListTaskDefinitions"),
         ...on(
-          [`iam role/${name}-*-task`, `iam role/${name}-*-execution`],
+          tasks.flatMap((task) => [`iam role/${name}-${task}-task`, `iam role/${name}-${task}-execution`]),
           "iam:PassRole",
           passed("ecs-tasks.amazonaws.com"),
         ),
@@ -331,15 +344,14 @@ function policies({ stage, region, endpoints }: AllowedOptions): Allowed["polici
         "kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:ReEncryptFrom kms:ReEncryptTo",
         "ArnLike kms:EncryptionContext:aws:logs:arn logs log-group:*",
       ],
-      ...["cloudwatch", "events"].map(
-        (service): ResourcePermission => [
-          "allow",
-          `service ${service}.amazonaws.com`,
-          "*",
-          "kms:Decrypt kms:GenerateDataKey",
-          OWN_ACCOUNT,
-        ],
-      ),
+      ["allow", "service cloudwatch.amazonaws.com", "*", "kms:Decrypt kms:GenerateDataKey", OWN_ACCOUNT],
+      [
+        "allow",
+        "service events.amazonaws.com",
+        "*",
+        "kms:Decrypt kms:GenerateDataKey",
+        `StringEquals kms:EncryptionContext:aws:sns:topicArn sns ${name}-alarms`,
+      ],
     ],
     [`kms alias/${name}-images`]: [byIam],
     [`kms alias/${name}-data`]: [byIam],

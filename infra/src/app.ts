@@ -55,7 +55,8 @@ export function stageApp(stage: Stage, { outdir, functionZip, validate = true }:
   neo.addStackDependency(delivery)
 
   for (const [key, value] of Object.entries({ project: "perigee", stage: stage.name, ...stage.tags })) {
-    Tags.of(app).add(key, value)
+    // An update of a parameter's tags would write its template's value again, over the image that runs.
+    Tags.of(app).add(key, value, { excludeResourceTypes: ["AWS::SSM::Parameter"] })
   }
   if (validate) addRules(app)
   return { app, stacks: { network, delivery, data, platform, neo } }

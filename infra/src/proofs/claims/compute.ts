@@ -261,9 +261,8 @@ const concurrency: Proof = {
     each(resolved.ofType("AWS::Lambda::Function"), (resource) => {
       const { properties } = resource
       const reserved = numberOf(properties["ReservedConcurrentExecutions"])
-      const timeout = numberOf(properties["Timeout"]) ?? 3
-      // Five requests an invocation at most (README, the Lambda), one invocation after another; one is the least there is.
-      const most = Math.max(1, Math.floor((stage?.neows.hourlyLimit ?? 1000) / ((3600 / timeout) * 5)))
+      // A request a second each, one after another; one is the least there is.
+      const most = Math.max(1, Math.floor((stage?.neows.hourlyLimit ?? 1000) / 3600))
       const invoke = resolved
         .ofType("AWS::Lambda::EventInvokeConfig")
         .find((one) => resolved.of(one.properties["FunctionName"]) === resource)
