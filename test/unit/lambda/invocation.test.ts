@@ -540,6 +540,21 @@ describe("lambda/invocation", () => {
       ])
     })
 
+    it("that can't be read anew in half of a short time is used on, and is not read by the next", async () => {
+      let reads = 0
+      const handle = handler({ NASA_API_KEY_TTL: "1" }, async () => {
+        reads += 1
+        return reads === 1 ? key : await new Promise<never>(() => {})
+      })
+      await handle({ page: PAGE }, context())
+      await clock.sleep(1000)
+      for (const remaining of [1000, 900]) {
+        expect(await handle({ page: PAGE }, context(remaining))).to.have.property("page")
+      }
+      expect(reads).to.equal(2)
+      expect(logged().map(({ level }) => level)).to.deep.equal(["INFO", "WARN", "INFO", "INFO"])
+    })
+
     it("of the environment that is rejected is not tried again", async () => {
       server.answer(takes(() => ""))
       expect((await rejection(handler()({ page: PAGE }, context()))).name).to.equal("KeyRejected")
