@@ -169,12 +169,13 @@ describe("lambda/invocation", () => {
         expect(error.name).to.equal(name)
         expect(Object.keys(error).filter((member) => member !== "name" && member !== "stack")).to.deep.equal([])
         expect(error.cause).to.equal(undefined)
+        expect(error.stack, "no place of ours").to.equal(`${name}: ${error.message}`)
         server.answer(answer)
         const http = (await handler({ NEOWS_RETRIES: "0" })(gateway(), context())) as HttpAnswer
         const { error: told, message, requestId } = JSON.parse(http.body)
         expect([http.statusCode, told, requestId]).to.deep.equal([status, name, "request-1"])
         expect(message).to.be.a("string").that.is.not.empty
-        expect(http.headers?.["content-type"]).to.equal("application/json")
+        expect(http.headers).to.include({ "content-type": "application/json", "cache-control": "no-store" })
       })
     }
 
