@@ -315,6 +315,16 @@ describe("lambda/api-key", () => {
       expect([await refresh, await source.current(), ends.length]).to.deep.equal([text, rotated, 3])
     })
 
+    it("1 s, and what another read meanwhile is used in the place of the old one", async () => {
+      const source = await stale()
+      const refresh = source.current()
+      const asked = source.after(text)
+      const rotated = freshKey()
+      ends[2]?.(rotated)
+      await asked
+      expect([await after(1000, refresh), await source.current()]).to.deep.equal([rotated, rotated])
+    })
+
     it("1 s where an old one can be used on, although another waits for the same read 5 s", async () => {
       const source = await stale()
       const asked = source.after(text)
