@@ -74,6 +74,11 @@ async function begun(move: EgressMove, stack: DeployedStack, from: string): Prom
       throw new Refusal(EXIT.failed, `the egress stays in zone ${from}: ${away.reason}`)
     }
     if (away.ending !== "UPDATE_COMPLETE") throw stuck(stackName, away)
+    // CloudFormation ends an update well even where its clean-up left something behind: the address would still be taken.
+    if (away.reason !== "") {
+      const what = `the NAT gateway of zone ${from} may still hold the address: ${away.reason}`
+      throw new Refusal(EXIT.stuck, `${what}; delete it (aws ec2 delete-nat-gateway) and run the same command again`)
+    }
   }
   say(`2/2 to zone ${toZone}`)
   const there = await set(move, stack, toZone)

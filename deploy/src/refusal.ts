@@ -45,13 +45,20 @@ export function refusalOf(error: unknown): unknown {
   if (error.name === "CredentialsProviderError" || error.name === "TokenProviderError") {
     return new Refusal(
       EXIT.credentials,
-      "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+      "there are no AWS credentials: set AWS_PROFILE to a profile that there is, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
       cause,
     )
   }
   if (DENIED.has(error.name)) return new Refusal(EXIT.credentials, `AWS refuses: ${oneLine(error.message)}`, cause)
   if ("$fault" in error)
     return new Refusal(EXIT.unreachable, `AWS answers ${error.name}: ${oneLine(error.message)}`, cause)
+  if ("code" in error && error.code === "ERR_INVALID_URL") {
+    return new Refusal(
+      EXIT.configuration,
+      "AWS_ENDPOINT_URL is no URL; give one such as https://host, or leave it out",
+      cause,
+    )
+  }
   // What undici, node:http and the SDK's own time-outs have in common.
   if ("code" in error || error.name === "TimeoutError") {
     const code = "code" in error ? String(error.code) : error.name

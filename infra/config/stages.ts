@@ -1,5 +1,6 @@
 /** Every stage there is: a new one is a file beside this and a line here. */
-import { check, type Stage, StageError } from "../src/stage.ts"
+import { type Stage, StageError } from "../src/stage.ts"
+import { check } from "../src/stage-check.ts"
 import { development } from "./development.ts"
 import { production } from "./production.ts"
 

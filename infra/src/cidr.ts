@@ -16,7 +16,10 @@ export const PRIVATE_BLOCKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"] 
  * @throws RangeError what is wrong with it
  */
 export function blockOf(text: string): Block {
-  const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text)?.slice(1).map(Number)
+  const parts = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\/(0|[1-9]\d?)$/
+    .exec(text)
+    ?.slice(1)
+    .map(Number)
   if (parts === undefined) throw new RangeError(`${text} is no IPv4 block; one looks like 10.20.0.0/16`)
   const [a = 0, b = 0, c = 0, d = 0, prefix = 0] = parts
   if (prefix > 32 || [a, b, c, d].some((octet) => octet > 255)) {

@@ -1,5 +1,5 @@
 /** `npm run synth -- --stage=<name>`: writes the stage's templates and assets, with no account and no network. */
-import { existsSync } from "node:fs"
+import { accessSync, closeSync, constants, mkdirSync, openSync, readSync } from "node:fs"
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { stageNamed } from "../config/stages.ts"
@@ -12,7 +12,8 @@ export const FUNCTION_ZIP = resolve(ROOT, "lambda/dist/lambda.zip")
 const HELP = `npm run synth -- --stage=<name> [--out=infra/cdk.out] [--lambda-zip=lambda/dist/lambda.zip]
 
 Writes CloudFormation templates and assets of a stage (infra/config/<name>.ts) to a folder. Needs no account and no network.
-Exit codes: 0; 64 flag or stage; 66 the Lambda's package is missing; 65 a rule is broken, told above.
+Exit codes: 0; 64 flag or stage; 65 a rule is broken, told above; 66 the Lambda's package is missing;
+73 the folder can't be written.
 `
 
 process.exitCode = main(process.argv.slice(2))
@@ -34,12 +35,23 @@ function main(argv: string[]): number {
     }
     const stage = stageNamed(values.stage)
     const functionZip = resolve(values["lambda-zip"])
-    if (!existsSync(functionZip)) {
-      return refuse(66, `${functionZip} is not there; npm run build -w lambda makes it`)
+    if (!isZip(functionZip)) {
+      return refuse(
+        66,
+        `${functionZip} is not there or is no zip; npm run build -w lambda makes lambda/dist/lambda.zip`,
+      )
     }
-    const { app } = stageApp(stage, { outdir: resolve(values.out), functionZip })
+    if (values.out === "") return refuse(64, "--out is empty; give a folder, such as infra/cdk.out")
+    const outdir = resolve(values.out)
+    try {
+      mkdirSync(outdir, { recursive: true })
+      accessSync(outdir, constants.W_OK)
+    } catch (error) {
+      return refuse(73, `${outdir} can't be written (${(error as NodeJS.ErrnoException).code}); give another --out`)
+    }
+    const { app } = stageApp(stage, { outdir, functionZip })
     const { stacks } = app.synth()
-    process.stdout.write(`${stacks.map(({ stackName }) => stackName).join("\n")}\nin ${resolve(values.out)}\n`)
+    process.stdout.write(`${stacks.map(({ stackName }) => stackName).join("\n")}\nin ${outdir}\n`)
     return 0
   } catch (error) {
     if (error instanceof StageError) return refuse(64, error.message)
@@ -49,6 +61,21 @@ function main(argv: string[]): number {
     }
     if (error instanceof TypeError && "code" in error) return refuse(64, `${error.message}; see --help`)
     throw error
+  }
+}
+
+/** Whether there is a file that begins as a zip does. Source: APPNOTE.TXT, 4.3.6. */
+function isZip(path: string): boolean {
+  try {
+    const file = openSync(path, "r")
+    try {
+      const head = Buffer.alloc(2)
+      return readSync(file, head) === 2 && head.toString("latin1") === "PK"
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return false
   }
 }
 

@@ -15,7 +15,7 @@ const PAGE = 4
 const MAY_UPDATE = new Set(["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
 
 type Step = readonly [resource: string, type: string, status: string, reason?: string | undefined]
-export type Outcome = "complete" | "rolls back" | "rollback fails"
+export type Outcome = "complete" | "leaves the gateway behind" | "rolls back" | "rollback fails"
 
 interface Event {
   readonly id: number
@@ -140,7 +140,7 @@ export class ScriptedCloudFormation {
     const former = this.#zone
     const outcome = this.outcomes[zone] ?? "complete"
     const steps: Step[] = [stack("UPDATE_IN_PROGRESS")]
-    if (outcome === "complete") {
+    if (outcome === "complete" || outcome === "leaves the gateway behind") {
       if (zone !== "none") {
         steps.push(gateway(zone, "CREATE_IN_PROGRESS"), gateway(zone, "CREATE_COMPLETE"))
         steps.push(route("CREATE_IN_PROGRESS"), route("CREATE_COMPLETE"))
@@ -148,7 +148,8 @@ export class ScriptedCloudFormation {
       steps.push(stack("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"))
       if (former !== "none") {
         steps.push(route("DELETE_IN_PROGRESS"), route("DELETE_COMPLETE"))
-        steps.push(gateway(former, "DELETE_IN_PROGRESS"), gateway(former, "DELETE_COMPLETE"))
+        const left = outcome === "leaves the gateway behind"
+        steps.push(gateway(former, "DELETE_IN_PROGRESS"), gateway(former, left ? "DELETE_FAILED" : "DELETE_COMPLETE"))
       }
       steps.push(stack("UPDATE_COMPLETE"))
       this.#zone = zone

@@ -115,3 +115,8 @@ export function joinedOutcome(outcomes: readonly Outcome[]): Outcome {
 }
 
 export type { Unmodelled }
+
+/** Kept when its stack goes. `RetainExceptOnCreate` lets go of it only where the stack's first creation fails. */
+export function isRetained(deletionPolicy: string | undefined): boolean {
+  return deletionPolicy === "Retain" || deletionPolicy === "RetainExceptOnCreate"
+}

@@ -102,6 +102,15 @@ describe("the move of the egress", () => {
     expect(zones()).to.deep.equal(["none"])
   })
 
+  it("stops where the former gateway could not be deleted and may hold the address, though the update ends well", async () => {
+    aws = await ScriptedCloudFormation.open("a")
+    aws.outcomes = { none: "leaves the gateway behind" }
+    const { exitCode, message } = await refused(move("b"))
+    expect(exitCode).to.equal(EXIT.stuck)
+    expect(message).to.match(/^the NAT gateway of zone a may still hold the address: NatGatewayA: /)
+    expect(zones()).to.deep.equal(["none"])
+  })
+
   it("tells how to go on when CloudFormation can't undo an update", async () => {
     aws = await ScriptedCloudFormation.open("a")
     aws.outcomes = { b: "rollback fails" }

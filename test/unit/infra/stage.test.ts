@@ -2,7 +2,8 @@
 import { expect } from "chai"
 import { STAGES, stageNamed } from "../../../infra/config/stages.ts"
 import { blockOf, contains, overlap } from "../../../infra/src/cidr.ts"
-import { check, type Stage, StageError, subnetCidr, TIERS } from "../../../infra/src/stage.ts"
+import { type Stage, StageError, subnetCidr, TIERS } from "../../../infra/src/stage.ts"
+import { check } from "../../../infra/src/stage-check.ts"
 import { type Json, stage } from "../../support/infra/assembly.ts"
 
 const production = stage("production")
@@ -32,10 +33,14 @@ describe("a stage", () => {
   }
 
   const wrong: readonly [what: string, change: (stage: Json) => void, line: RegExp][] = [
-    ["a name with capitals", (s) => (s.name = "Production"), /name "Production" must be 2 to 20/],
+    ["a name with capitals", (s) => (s.name = "Production"), /name "Production" must be 2 to 17/],
     ["an account of 11 digits", (s) => (s.account = "12345678901"), /give its 12 digits/],
     ["an unknown region", (s) => (s.region = "eu-middle-1"), /region "eu-middle-1" is no region/],
-    ["two zones in production", (s) => (s.zones = ["a", "b"]), /zones has 2 of them; give 3 to 4 in production/],
+    [
+      "two zones in production",
+      (s) => (s.zones = ["a", "b"]),
+      /zones has 2 of them; give 3 to 4 where data is protected/,
+    ],
     ["five zones", (s) => (s.zones = ["a", "b", "c", "d", "e"]), /zones has 5/],
     ["a zone twice", (s) => (s.zones = ["a", "b", "b"]), /zones names "b"; give each zone's letter once/],
     ["a zone by its whole name", (s) => (s.zones = ["eu-central-1a", "b", "c"]), /zones names "eu-central-1a"/],
@@ -123,16 +128,75 @@ describe("a stage", () => {
     ],
     ["an e-mail address that is none", (s) => (s.alarmEmail = "me"), /is no e-mail address/],
     ["an organisation that is none", (s) => (s.circleci.organizationId = "mine"), /organizationId "mine" is no UUID/],
-    ["a branch with a pattern", (s) => (s.circleci.branch = "*"), /is no branch's name; patterns are not allowed/],
+    [
+      "a branch with a pattern",
+      (s) => (s.circleci.branch = "*"),
+      /is no branch's name, such as main; patterns are not allowed/,
+    ],
     ["an origin with a pattern", (s) => (s.circleci.origin = "github.com/*/perigee"), /is no repository/],
+    [
+      "a name that would end within another's in policies",
+      (s) => (s.name = "prod-eu"),
+      /must be 2 to 17 of a–z and 0–9/,
+    ],
+    ["an account that is a number", (s) => (s.account = 123456789012), /account is 123456789012; give a text/],
+    ["no entry at all", (s) => delete s.entry, /entry is missing/],
+    [
+      "a service that is null",
+      (s) => (s.services.user_metadata = null),
+      /services\.user_metadata is null; give an object/,
+    ],
+    ["zones in one text", (s) => (s.zones = "abc"), /zones is "abc"; give a list/],
+    ["a text for yes or no", (s) => (s.protect = "no"), /protect is "no"; give true or false/],
+    [
+      "an architecture in small letters",
+      (s) => (s.architecture = "arm64"),
+      /architecture is "arm64"; give one of X86_64, ARM64/,
+    ],
+    ["a service that there is not", (s) => (s.services.billing = {}), /services\.billing is nothing that there is/],
+    ["an endpoint twice", (s) => (s.network.interfaceEndpoints = ["logs", "logs"]), /names "logs" twice/],
+    ["a CIDR with leading zeros", (s) => (s.network.cidr = "010.20.0.0/16"), /010\.20\.0\.0\/16 is no IPv4 block/],
+    ["a private egress address", (s) => (s.network.egressAddress = "10.0.0.1"), /is no public address/],
+    ["a schedule of a fruit", (s) => (s.neows.schedule = "cron(banana)"), /is no schedule/],
+    ["a schedule without a question mark", (s) => (s.neows.schedule = "cron(15 3 * * * *)"), /is no schedule/],
+    ["a rate of 0", (s) => (s.neows.schedule = "rate(0 days)"), /is no schedule/],
+    [
+      "a zone name with a dot at its end",
+      (s) => (s.entry.certificate.zoneName = "example.com."),
+      /zoneName "example\.com\." is no domain/,
+    ],
+    [
+      "a certificate of another account",
+      (s) => {
+        s.account = "2".repeat(12)
+        s.entry.certificate = { certificateArn: `arn:aws:acm:eu-central-1:${"1".repeat(12)}:certificate/0-0` }
+      },
+      /is of account 1+; the stage's is 2+/,
+    ],
+    ["a tag of AWS's own", (s) => (s.tags = { "aws:x": "y" }), /"aws:x" = "y" is no tag/],
+    ["a tag that the stage sets", (s) => (s.tags = { stage: "other" }), /stage is set by the stage itself/],
+    ["a path for inside only", (s) => (s.services.user_metadata.path = "/health"), /is for inside only/],
+    ["a path too long for a rule", (s) => (s.services.user_metadata.path = `/${"a".repeat(126)}`), /is no path/],
+    ["a branch as a reference", (s) => (s.circleci.branch = "refs/heads/main"), /is no branch's name/],
+    ["an origin with .git", (s) => (s.circleci.origin += ".git"), /ends in \.git/],
+    ["a provider that is old", (s) => (s.circleci.provider = "old"), /provider is "old"; give one of new, existing/],
   ]
   for (const [what, change, line] of wrong) {
     it(`with ${what} is refused in one line that names the file and the place`, () => {
       const refused = () => check(changed(change), STAGES)
       expect(refused).to.throw(StageError, line)
-      expect(refused).to.throw(/^infra\/config\/\w+\.ts: [^\n]+$/)
+      expect(refused).to.throw(/^infra\/config\/[\w-]+\.ts: [^\n]+$/)
     })
   }
+
+  it("that would make a second OIDC provider in one account is refused, and one that takes the first is not", () => {
+    const account = "1".repeat(12)
+    const one = { ...production, account }
+    const other = { ...stage("development"), account }
+    expect(() => check(one, [one, other])).to.throw(StageError, /provider is "new" here and in development/)
+    const second = { ...one, circleci: { ...one.circleci, provider: "existing" as const } }
+    expect(check(second, [second, other])).to.equal(second)
+  })
 
   for (const prefix of [16, 17, 18, 19]) {
     it(`on a /${prefix} has subnets of four zones that lie within it and do not overlap`, () => {

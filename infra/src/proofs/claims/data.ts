@@ -1,6 +1,6 @@
 /** What must hold of data: encrypted at rest and in transit, kept, backed up, and hard to delete. */
 import { at, flagOf, keyed, list, numberOf, textOf } from "../../templates/value.ts"
-import { each, joinedOutcome, type Proof } from "../proof.ts"
+import { each, isRetained, joinedOutcome, type Proof } from "../proof.ts"
 
 /** A stage that protects nothing may be deleted without ceremony; without a stage the strict reading holds. */
 function protects(stage: { readonly protect: boolean } | undefined): boolean {
@@ -76,7 +76,7 @@ const databaseKept: Proof = {
         ...(!protects(stage) || flagOf(properties["DeleteAutomatedBackups"]) === false
           ? []
           : ["its DeleteAutomatedBackups is not false"]),
-        ...(!protects(stage) || deletionPolicy === "Snapshot" || deletionPolicy === "Retain"
+        ...(!protects(stage) || deletionPolicy === "Snapshot" || isRetained(deletionPolicy)
           ? []
           : [`its DeletionPolicy is ${deletionPolicy ?? "not set"}, neither Snapshot nor Retain`]),
       ]
@@ -136,7 +136,7 @@ const tables: Proof = {
       ...(!protects(stage) || flagOf(properties["DeletionProtectionEnabled"]) === true
         ? []
         : ["its DeletionProtectionEnabled is not true"]),
-      ...(!protects(stage) || deletionPolicy === "Retain"
+      ...(!protects(stage) || isRetained(deletionPolicy)
         ? []
         : [`its DeletionPolicy is ${deletionPolicy ?? "not set"}, not Retain`]),
     ]),
@@ -183,7 +183,7 @@ const buckets: Proof = {
           : ["its ACLs are in force: ObjectOwnership is not BucketOwnerEnforced"]),
         ...(tls ? [] : ["no statement denies what comes without TLS"]),
         ...(version ? [] : ["no statement denies TLS under 1.2"]),
-        ...(!protects(stage) || deletionPolicy === "Retain"
+        ...(!protects(stage) || isRetained(deletionPolicy)
           ? []
           : [`its DeletionPolicy is ${deletionPolicy ?? "not set"}, not Retain`]),
       ]
@@ -211,7 +211,7 @@ const keys: Proof = {
     each(resolved.ofType("AWS::KMS::Key"), ({ properties, deletionPolicy }) => [
       ...(flagOf(properties["EnableKeyRotation"]) === true ? [] : ["its EnableKeyRotation is not true"]),
       ...(flagOf(properties["Enabled"]) === false ? ["it is disabled"] : []),
-      ...(!protects(stage) || deletionPolicy === "Retain"
+      ...(!protects(stage) || isRetained(deletionPolicy)
         ? []
         : [`its DeletionPolicy is ${deletionPolicy ?? "Delete"}, not Retain`]),
     ]),

@@ -1,6 +1,6 @@
 /** Every way out of the services is the one address, wherever it stands, or none at all. */
 import { textOf } from "../../templates/value.ts"
-import type { Failure, Outcome, Proof, Subject } from "../proof.ts"
+import { type Failure, isRetained, type Outcome, type Proof, type Subject } from "../proof.ts"
 
 const INSIDE = new Set(["service", "function", "scheduled task", "one-off task", "interface endpoint"])
 
@@ -195,7 +195,7 @@ const address: Proof = {
         failures.push({ resource: own.address, what: "it is not taken from the pool that EgressAddressPool names" })
       }
     }
-    if (stage?.protect && own.deletionPolicy !== "Retain") {
+    if (stage?.protect && !isRetained(own.deletionPolicy)) {
       failures.push({
         resource: own.address,
         what: `its DeletionPolicy is ${own.deletionPolicy ?? "Delete"}, not Retain: the address would be lost`,

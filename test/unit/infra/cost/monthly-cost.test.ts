@@ -8,7 +8,7 @@ import { type Price, Prices, PricesError, readPrices } from "../../../../infra/s
 import { capacityUnits, type Templates } from "../../../../infra/src/cost/quantities.ts"
 import { tableOf } from "../../../../infra/src/cost/table.ts"
 import { USUAL_TRAFFIC } from "../../../../infra/src/cost/traffic.ts"
-import { check } from "../../../../infra/src/stage.ts"
+import { check } from "../../../../infra/src/stage-check.ts"
 import { synthesize, synthesized, templatesOf } from "../../../support/infra/assembly.ts"
 
 const HERE = "eu-central-1"
@@ -96,7 +96,7 @@ describe("monthly cost", () => {
     expect(counted("awswaf WebACLV2")).to.equal(1)
     expect(counted("awswaf RuleV2")).to.equal(5)
     // Twelve alarms, one of them on two metrics.
-    expect(counted("AmazonCloudWatch CW:AlarmMonitorUsage")).to.equal(13)
+    expect(counted("AmazonCloudWatch CW:AlarmMonitorUsage")).to.equal(15)
     expect(counted("AmazonCloudWatch DashboardsUsageHour")).to.equal(1)
     // Five repositories of ten images of 80 MB.
     expect(counted("AmazonECR TimedStorage-ByteHrs")).to.equal(4)

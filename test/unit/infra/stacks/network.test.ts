@@ -167,7 +167,7 @@ for (const name of ["production", "development"]) {
 
     it("keeps the address, the key and the logs when data is to be kept, and only then", () => {
       const kept = Object.values<Resource>(template().Resources).filter(
-        ({ DeletionPolicy }) => DeletionPolicy === "Retain",
+        ({ DeletionPolicy }) => DeletionPolicy === "RetainExceptOnCreate",
       )
       const types = kept.map(({ Type }) => Type)
       expect(types).to.have.members(configured.protect ? ["AWS::EC2::EIP", "AWS::KMS::Key", "AWS::Logs::LogGroup"] : [])

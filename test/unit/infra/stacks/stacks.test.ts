@@ -93,7 +93,7 @@ for (const name of STAGES) {
       const policies = ["AWS::RDS::DBInstance", "AWS::DynamoDB::Table"].map(
         (type) => ofType(templates().data, type)[0]?.[1].DeletionPolicy,
       )
-      expect(policies).to.deep.equal(configured.protect ? ["Snapshot", "Retain"] : ["Delete", "Delete"])
+      expect(policies).to.deep.equal(configured.protect ? ["Snapshot", "RetainExceptOnCreate"] : ["Delete", "Delete"])
     })
   })
 
