@@ -28,6 +28,14 @@ export function repositoryName(stage: string, image: ImageName): string {
   return `perigee-${stage}/${image}`
 }
 
+/**
+ * The table of releases and of the one lock, partition `kind` (`release` or `lock`), sort key `id`: who deployed what, when,
+ * and what came of it.
+ */
+export function releasesTable(stage: string): string {
+  return `perigee-${stage}-releases`
+}
+
 /** The Lambda's name. */
 export function functionName(stage: string): string {
   return `perigee-${stage}-neows`

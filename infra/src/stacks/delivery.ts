@@ -1,11 +1,12 @@
 /** What `publish` needs before anything else: a repository for each image, who may push and deploy, what is running. */
 import { Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib"
+import { AttributeType, BillingMode, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb"
 import { Repository, RepositoryEncryption, TagMutability, TagStatus } from "aws-cdk-lib/aws-ecr"
 import { CfnOIDCProvider } from "aws-cdk-lib/aws-iam"
 import type { IKey } from "aws-cdk-lib/aws-kms"
 import { ParameterTier, StringParameter } from "aws-cdk-lib/aws-ssm"
 import type { Construct } from "constructs"
-import { IMAGES, type ImageName, imageParameter, ROLLED_OUT, repositoryName } from "../names.ts"
+import { IMAGES, type ImageName, imageParameter, ROLLED_OUT, releasesTable, repositoryName } from "../names.ts"
 import type { Stage } from "../stage.ts"
 import { customerKey } from "./customer-key.ts"
 import { PipelineRoles } from "./pipeline-roles.ts"
@@ -22,9 +23,9 @@ export class DeliveryStack extends Stack {
       ...props,
       description: `Perigee ${stage.name}: image repositories, pipeline roles, running images`,
     })
-    const key = customerKey(this, "ImagesKey", stage.name, {
-      alias: "images",
-      description: "Encrypts the container images",
+    const key = customerKey(this, "DeliveryKey", stage.name, {
+      alias: "delivery",
+      description: "Encrypts the container images and the record of releases",
       keep: stage.protect,
     })
     const repositories = IMAGES.map((image) => this.#repository(image, stage, key))
@@ -38,13 +39,24 @@ export class DeliveryStack extends Stack {
       })
       if (stage.protect) parameter.applyRemovalPolicy(RemovalPolicy.RETAIN)
     }
+    const releases = new Table(this, "Releases", {
+      tableName: releasesTable(stage.name),
+      partitionKey: { name: "kind", type: AttributeType.STRING },
+      sortKey: { name: "id", type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      encryption: TableEncryption.CUSTOMER_MANAGED,
+      encryptionKey: key,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: stage.protect,
+      removalPolicy: stage.protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    })
     const { organizationId, provider } = stage.circleci
     const issuer = `oidc.circleci.com/org/${organizationId}`
     const providerArn =
       provider === "existing"
         ? `arn:${this.partition}:iam::${this.account}:oidc-provider/${issuer}`
         : new CfnOIDCProvider(this, "CircleCi", { url: `https://${issuer}`, clientIdList: [organizationId] }).attrArn
-    new PipelineRoles(this, "Pipeline", stage, { issuer, providerArn, repositories, imagesKey: key })
+    new PipelineRoles(this, "Pipeline", stage, { issuer, providerArn, repositories, key, releases })
   }
 
   #repository(image: ImageName, stage: Stage, encryptionKey: IKey): Repository {

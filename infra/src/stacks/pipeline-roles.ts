@@ -1,5 +1,6 @@
 /** The two roles that CircleCI's jobs take by OIDC, of one organisation, project and branch: one plans, one deploys. */
 import { DefaultStackSynthesizer, Duration, Stack } from "aws-cdk-lib"
+import type { Table } from "aws-cdk-lib/aws-dynamodb"
 import type { Repository } from "aws-cdk-lib/aws-ecr"
 import { Role, WebIdentityPrincipal } from "aws-cdk-lib/aws-iam"
 import type { IKey } from "aws-cdk-lib/aws-kms"
@@ -13,7 +14,9 @@ export interface PipelineRolesProps {
   readonly issuer: string
   readonly providerArn: string
   readonly repositories: readonly Repository[]
-  readonly imagesKey: IKey
+  /** Encrypts images and releases. */
+  readonly key: IKey
+  readonly releases: Table
 }
 
 const QUALIFIER = DefaultStackSynthesizer.DEFAULT_QUALIFIER
@@ -40,6 +43,14 @@ export class PipelineRoles extends Construct {
     this.deploy = role("deploy", "Executes approved change sets, rolls out, rolls back")
     this.#read(this.plan, stage)
     this.#read(this.deploy, stage)
+    this.#releases(this.plan, props, ["dynamodb:GetItem", "dynamodb:Query"])
+    this.#releases(this.deploy, props, [
+      "dynamodb:DeleteItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    ])
     this.#publish(this.plan, props)
     this.#changeSets(this.plan, stage)
     this.#execute(this.deploy, stage)
@@ -122,7 +133,15 @@ export class PipelineRoles extends Construct {
     allowOnAnyResource(role, ["ecs:DescribeTaskDefinition", "ecr:GetAuthorizationToken"])
   }
 
-  #publish(role: Role, { repositories, imagesKey }: PipelineRolesProps): void {
+  #releases(role: Role, { key, releases }: PipelineRolesProps, actions: readonly string[]): void {
+    const { region } = Stack.of(this)
+    allow(role, actions, [releases.tableArn])
+    allow(role, ["kms:Decrypt"], [key.keyArn], {
+      conditions: { StringEquals: { "kms:ViaService": `dynamodb.${region}.amazonaws.com` } },
+    })
+  }
+
+  #publish(role: Role, { repositories, key }: PipelineRolesProps): void {
     this.#allow(
       role,
       [
@@ -134,7 +153,7 @@ export class PipelineRoles extends Construct {
       ],
       repositories.map(({ repositoryArn }) => repositoryArn),
     )
-    this.#allow(role, ["kms:DescribeKey"], [imagesKey.keyArn])
+    this.#allow(role, ["kms:DescribeKey"], [key.keyArn])
   }
 
   /** Change sets are made and thrown away; nothing here executes one. */

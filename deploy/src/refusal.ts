@@ -1,0 +1,65 @@
+/** What a program of this workspace ends with when it can't do what it was asked: one line for a person, and an exit code. */
+
+/** Exit codes, after sysexits(3) where it has one. */
+export const EXIT = {
+  usage: 64,
+  noStack: 66,
+  unreachable: 69,
+  defect: 70,
+  failed: 73,
+  stuck: 74,
+  busy: 75,
+  credentials: 77,
+  configuration: 78,
+} as const
+
+export class Refusal extends Error {
+  override readonly name = "Refusal"
+  readonly exitCode: number
+
+  constructor(exitCode: number, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.exitCode = exitCode
+  }
+}
+
+/** Names of errors by which AWS says who is asking, or may not. Source: CloudFormation API reference, "Common Errors". */
+const DENIED = new Set([
+  "AccessDenied",
+  "AccessDeniedException",
+  "ExpiredToken",
+  "ExpiredTokenException",
+  "IncompleteSignature",
+  "InvalidClientTokenId",
+  "MissingAuthenticationToken",
+  "NotAuthorized",
+  "OptInRequired",
+  "SignatureDoesNotMatch",
+  "UnrecognizedClientException",
+])
+
+/** An error of the AWS SDK as the line and exit code that go with it; anything else comes back as it is. */
+export function refusalOf(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof Refusal) return error
+  const cause = { cause: error }
+  if (error.name === "CredentialsProviderError" || error.name === "TokenProviderError") {
+    return new Refusal(
+      EXIT.credentials,
+      "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+      cause,
+    )
+  }
+  if (DENIED.has(error.name)) return new Refusal(EXIT.credentials, `AWS refuses: ${oneLine(error.message)}`, cause)
+  if ("$fault" in error)
+    return new Refusal(EXIT.unreachable, `AWS answers ${error.name}: ${oneLine(error.message)}`, cause)
+  // What undici, node:http and the SDK's own time-outs have in common.
+  if ("code" in error || error.name === "TimeoutError") {
+    const code = "code" in error ? String(error.code) : error.name
+    return new Refusal(EXIT.unreachable, `AWS can't be reached (${code}); try again`, cause)
+  }
+  return error
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").trim()
+}
