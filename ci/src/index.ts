@@ -18,7 +18,7 @@ import { reportsOf, type Suite, script, suiteVerdict, workspace } from "./checks
 import { fetched, responseOf } from "./fetch.ts"
 import { IGNORED } from "./ignored.ts"
 import { type Bases, image } from "./image.ts"
-import { assembly } from "./infra.ts"
+import { assembly, drawing, proofs } from "./infra.ts"
 import { Lambda } from "./lambda.ts"
 import { standIn } from "./neows.ts"
 import { platform } from "./platform.ts"
@@ -194,6 +194,16 @@ export class Perigee {
     return assembly(this.workspace(), stage)
   }
 
+  /**
+   * The picture of a stage, drawn from its templates: architecture.svg, .png and .html
+   *
+   * @param stage one of infra/config: development or production
+   */
+  @func()
+  diagram(stage: string = "production"): Directory {
+    return drawing(this.workspace(), stage)
+  }
+
   /** Formatting and lint of every file */
   @check()
   @func()
@@ -222,6 +232,17 @@ export class Perigee {
     await suiteVerdict(this.workspace(), "integration")
   }
 
+  /**
+   * What must be true of a stage, computed from its templates: who reaches whom, who may do what, one address out
+   *
+   * @param stage one of infra/config: development or production
+   */
+  @check()
+  @func()
+  async prove(stage: string = "production"): Promise<string> {
+    return await proofs(this.workspace(), stage)
+  }
+
   /** JUnit files (junit/), coverage (coverage/), logs and exit codes of the tests' same executions, passed or failed */
   @func()
   testReport(): Directory {
@@ -236,6 +257,7 @@ export class Perigee {
       ["type-check", () => this.typeCheck()],
       ["unit-tests", () => this.unitTests()],
       ["integration-tests", () => this.integrationTests()],
+      ["prove", async () => void (await this.prove())],
     ])
     return checks + (await summaryOf([["demo", () => this.demo()]]))
   }

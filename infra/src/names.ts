@@ -19,6 +19,13 @@ export function stackName(stage: string, stack: StackName): string {
   return `perigee-${stage}-${stack}`
 }
 
+/** The network stack's parameter that says which zone's NAT gateway carries the one static address. */
+export const EGRESS_ZONE = "EgressZone"
+/** Its value with which there is no way out: between two zones, while the address moves. */
+export const NO_EGRESS = "none"
+/** The network stack's output that tells the address. */
+export const EGRESS_IP = "EgressIp"
+
 /** The SSM parameter that holds the running image, as `<repository>@sha256:<digest>`; a successful rollout writes it. */
 export function imageParameter(stage: string, name: RolledOutName): string {
   return `/perigee/${stage}/${name}/image`

@@ -2,10 +2,13 @@
 import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { resolve } from "node:path"
 import { execa } from "execa"
 import { interpreterWith } from "./python.ts"
 
 const REQUIREMENT = "ministack==1.5.33"
+/** Starts it with the resource types of our stacks that its CloudFormation lacks. */
+const SERVER = resolve(import.meta.dirname, "ministack/server.py")
 /** Seconds until it must answer; it takes half a one on an idle machine. */
 const START_SECONDS = 60
 
@@ -22,16 +25,26 @@ export interface Ministack {
   close(): Promise<void>
 }
 
-/** Installs it, once a checkout, and starts it. */
-export async function startMinistack(): Promise<Ministack> {
+/**
+ * Installs it, once a checkout, and starts it.
+ *
+ * @param hostedZone the id of the Route 53 zone that an account makes, instead of one at random
+ */
+export async function startMinistack({ hostedZone }: { readonly hostedZone?: string } = {}): Promise<Ministack> {
   const interpreter = await interpreterWith(REQUIREMENT)
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const output: string[] = []
-  const server = execa(interpreter, ["-m", "ministack"], {
+  const server = execa(interpreter, ["-B", SERVER], {
     // The functions that it runs see this environment: nothing of the caller's AWS configuration.
     extendEnv: false,
-    env: { PATH: process.env["PATH"], BIND_HOST: "127.0.0.1", GATEWAY_PORT: `${port}`, HOME: "/nonexistent" },
+    env: {
+      PATH: process.env["PATH"],
+      BIND_HOST: "127.0.0.1",
+      GATEWAY_PORT: `${port}`,
+      HOME: "/nonexistent",
+      ...(hostedZone !== undefined && { PERIGEE_HOSTED_ZONE: hostedZone }),
+    },
     reject: false,
     stdin: "ignore",
     all: true,

@@ -33,6 +33,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms"
 import type { ITopic } from "aws-cdk-lib/aws-sns"
 import type { Construct } from "constructs"
 import { ANYWHERE } from "../cidr.ts"
+import { EGRESS_IP, EGRESS_ZONE, NO_EGRESS } from "../names.ts"
 import { type Stage, subnetCidr, TIERS, type Tier } from "../stage.ts"
 import { acknowledge } from "./acknowledge.ts"
 import { alarm, alarmTopic, MINUTE } from "./alarms.ts"
@@ -42,9 +43,6 @@ import { Endpoints } from "./endpoints.ts"
 import { logGroup } from "./log-group.ts"
 import { NetworkAcls } from "./network-acls.ts"
 import { Groups, type SecurityGroups } from "./security-groups.ts"
-
-/** The value of the parameter EgressZone with which there is no way out: between two zones, while the address moves. */
-export const NO_EGRESS = "none"
 
 interface Subnet {
   readonly tier: Tier
@@ -172,11 +170,11 @@ export class NetworkStack extends Stack {
    * stack, not of the template, so that it outlives the next deploy; an address is on one gateway at a time, so that the
    * way from one zone to another goes through {@link NO_EGRESS}.
    *
-   * @returns the id of the NAT gateway that stands
+   * @returns the id of the NAT gateway that stands, or {@link NO_EGRESS}
    */
   #egress(publicSubnets: readonly Subnet[], serviceSubnets: readonly Subnet[], attachment: CfnResource): string {
     const { zones, network, name, protect } = this.#stage
-    const zone = new CfnParameter(this, "EgressZone", {
+    const zone = new CfnParameter(this, EGRESS_ZONE, {
       description: `Zone of the NAT gateway that carries the one static address; ${NO_EGRESS} takes it away`,
       default: network.egressZone,
       allowedValues: [...zones, NO_EGRESS],
@@ -222,20 +220,22 @@ export class NetworkStack extends Stack {
     const standing = new CfnCondition(this, "EgressStands", {
       expression: Fn.conditionNot(Fn.conditionEquals(zone.valueAsString, NO_EGRESS)),
     })
-    const natGatewayId = gateways.reduceRight<string>(
-      (otherwise, { here, id }) => (otherwise === "" ? id : Fn.conditionIf(here.logicalId, id, otherwise).toString()),
-      "",
-    )
+    const standingOr = (otherwise: string) =>
+      gateways.reduceRight<string>(
+        (rest, { here, id }) => (rest === "" ? id : Fn.conditionIf(here.logicalId, id, rest).toString()),
+        otherwise,
+      )
     for (const { zone: letter, routeTableId } of serviceSubnets) {
       const route = new CfnRoute(this, `ServiceRoute${letter.toUpperCase()}`, {
         routeTableId,
         destinationCidrBlock: ANYWHERE,
-        natGatewayId,
+        natGatewayId: standingOr(""),
       })
       route.cfnOptions.condition = standing
     }
-    output(this, "EgressIp", eip.attrPublicIp, `The one address that ${name} is seen under`)
-    return natGatewayId
+    output(this, EGRESS_IP, eip.attrPublicIp, `The one address that ${name} is seen under`)
+    // The alarms stay while no gateway does, so they must not refer to one: of "none" nothing is heard, which rings.
+    return standingOr(NO_EGRESS)
   }
 
   #flowLog(vpc: CfnVPC): void {

@@ -272,7 +272,7 @@ describe("the Dagger module", () => {
 
   it("ci runs exactly the functions that are checks, then the demo, and tells each in a table", async () => {
     const checks = [...source.matchAll(/@check\(\)\s+@func\(\)\s+async (\w+)\(/g)].map(([, name]) => name)
-    expect(checks).to.have.length(4)
+    expect(checks).to.have.length(5)
     const kebab = (name = "") => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     let table = ""
     await chainsOf(async () => (table = await pipeline().ci()))
@@ -303,6 +303,19 @@ describe("the Dagger module", () => {
     const chains = await chainsOf(async () => await pipeline().synth("production").id())
     expect(chains.at(-1)).to.contain('["npm","run","--silent","synth","--","--stage=production","--out=infra/cdk.out"]')
     expect(chains.at(-1)).to.contain('directory("path":"infra/cdk.out")')
+  })
+
+  it("prove runs the stage's proofs, production's by default, and gives what they say", async () => {
+    let said = ""
+    const chains = await chainsOf(async () => (said = await pipeline().prove()), { stdout: "✔ network.matrix" })
+    expect(chains.at(-1)).to.contain('["npm","run","--silent","prove","--","--stage=production"]')
+    expect(said).to.equal("✔ network.matrix")
+  })
+
+  it("diagram takes the drawing out", async () => {
+    const chains = await chainsOf(async () => await pipeline().diagram("development").id())
+    expect(chains.at(-1)).to.contain('"--stage=development","--out=/perigee/output/architecture"')
+    expect(chains.at(-1)).to.contain('directory("path":"/perigee/output/architecture")')
   })
 
   it("names no path of the host in any query", async () => {

@@ -1,6 +1,6 @@
 /** The network stack: what is in it, zone by zone, and that nothing is left to a default. */
 import { expect } from "chai"
-import { NO_EGRESS } from "../../../../infra/src/stacks/network.ts"
+import { NO_EGRESS } from "../../../../infra/src/names.ts"
 import { flows, GROUPS } from "../../../../infra/src/stacks/security-groups.ts"
 import { SERVICES, subnetCidr, TIERS } from "../../../../infra/src/stage.ts"
 import { type Json, ofType, type Resource, stage, synthesized, templatesOf } from "../../../support/infra/assembly.ts"
@@ -152,6 +152,17 @@ for (const name of ["production", "development"]) {
       const alarm = ofType(template(), "AWS::CloudWatch::Alarm").find(([id]) => id.startsWith("EgressAlarm"))?.[1]
       expect(alarm?.Properties.TreatMissingData).to.equal("breaching")
       expect(alarm?.Properties.AlarmDescription).to.contain("move-egress")
+    })
+
+    it("has alarms that refer to no gateway while none stands: CloudFormation would refuse the move's first half", () => {
+      const dimensions = ofType(template(), "AWS::CloudWatch::Alarm").flatMap(([, { Properties }]) => [
+        ...(Properties.Dimensions ?? []),
+        ...(Properties.Metrics ?? []).flatMap((one: Json) => one.MetricStat?.Metric.Dimensions ?? []),
+      ])
+      const gateways = dimensions.filter(({ Name }) => Name === "NatGatewayId")
+      expect(gateways).to.have.length(3)
+      const otherwise = (value: Json): Json => (value["Fn::If"] === undefined ? value : otherwise(value["Fn::If"][2]))
+      for (const { Value } of gateways) expect(otherwise(Value)).to.equal(NO_EGRESS)
     })
 
     it("keeps the address, the key and the logs when data is to be kept, and only then", () => {
