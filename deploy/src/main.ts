@@ -12,6 +12,7 @@ import { Aws } from "./session.ts"
 
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 const MAX_ATTEMPTS = 6
+const REQUEST_HANDLER = { connectionTimeout: 5_000, requestTimeout: 20_000, throwOnRequestTimeout: true } as const
 
 const masking = new Masking()
 const say = (line: string) => process.stderr.write(`${masking.mask(line)}\n`)
@@ -50,7 +51,7 @@ async function main(argv: readonly string[]): Promise<number> {
       stage.region,
       masking,
     )
-    aws = new Aws({ region: stage.region, credentials, maxAttempts: MAX_ATTEMPTS })
+    aws = new Aws({ region: stage.region, credentials, maxAttempts: MAX_ATTEMPTS, requestHandler: REQUEST_HANDLER })
     const print = (text: string) => process.stdout.write(`${masking.mask(text)}\n`)
     const root = resolve(import.meta.dirname, "../..")
     return await command.run({ stage, aws, say, print, signal: stopped.signal, now: () => new Date(), root }, values)

@@ -3,6 +3,7 @@
 /** Exit codes, after sysexits(3) where it has one. */
 export const EXIT = {
   usage: 64,
+  unfit: 65,
   noStack: 66,
   unreachable: 69,
   defect: 70,

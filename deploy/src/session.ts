@@ -22,6 +22,12 @@ export interface AwsSettings {
   readonly credentials: AwsCredentialIdentityProvider
   /** Attempts at a request, throttling included. */
   readonly maxAttempts: number
+  /** Milliseconds for a connection, and for one attempt: an answer that does not come is an attempt that failed. */
+  readonly requestHandler: {
+    readonly connectionTimeout: number
+    readonly requestTimeout: number
+    readonly throwOnRequestTimeout: true
+  }
 }
 
 /** The clients of one run: each is made when it is first asked for. */
