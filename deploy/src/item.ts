@@ -1,5 +1,8 @@
 /** Plain values as items of DynamoDB: text, numbers, and one map of texts. */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb"
+import { releasesTable } from "../../infra/src/names.ts"
+import type { Stage } from "../../infra/src/stage.ts"
+import { EXIT, Refusal } from "./refusal.ts"
 
 export type Item = Record<string, AttributeValue>
 type Value = string | number | Readonly<Record<string, string>> | undefined
@@ -31,5 +34,15 @@ export function texts(item: Item, name: string): Readonly<Record<string, string>
   if (map === undefined) return undefined
   return Object.fromEntries(
     Object.entries(map).flatMap(([key, value]) => (value.S === undefined ? [] : [[key, value.S]])),
+  )
+}
+
+/** DynamoDB's error where the releases table is not there, as what to do about it; another comes back as it is. */
+export function absentTable(error: unknown, { name }: Stage): unknown {
+  if (!(error instanceof Error) || error.name !== "ResourceNotFoundException") return error
+  return new Refusal(
+    EXIT.noStack,
+    `table ${releasesTable(name)} is not there; npm run deploy -- bootstrap --stage=${name} makes it`,
+    { cause: error },
   )
 }

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto"
 import { setTimeout as wait } from "node:timers/promises"
 import { DynamoDBClient, GetItemCommand, PutItemCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb"
 import { releasesTable } from "../../infra/src/names.ts"
-import { type Item, itemOf, number, text } from "./item.ts"
+import { absentTable, type Item, itemOf, number, text } from "./item.ts"
 import { EXIT, Refusal } from "./refusal.ts"
 import type { Session } from "./session.ts"
 
@@ -60,6 +60,9 @@ async function read(
     .client(DynamoDBClient)
     .send(new GetItemCommand({ TableName: releasesTable(stage.name), Key: itemOf(KEY), ConsistentRead: true }), {
       abortSignal,
+    })
+    .catch((error) => {
+      throw absentTable(error, stage)
     })
   return Item
 }
@@ -178,6 +181,11 @@ export class Lock {
   /** Aborted when the lock is another's, or may be: whatever changes the stage takes this signal and stops. */
   get lost(): AbortSignal {
     return this.#lost.signal
+  }
+
+  /** Renews it no more, and leaves it to its lease: for an end in which a successor must find what was begun. */
+  abandon(): void {
+    this.#released.abort()
   }
 
   /** Gives it back; a lock that was lost is left alone. */

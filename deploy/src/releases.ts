@@ -13,7 +13,7 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb"
 import { releasesTable } from "../../infra/src/names.ts"
-import { type Item, itemOf, number, text, texts } from "./item.ts"
+import { absentTable, type Item, itemOf, number, text, texts } from "./item.ts"
 import { EXIT, Refusal } from "./refusal.ts"
 import type { Session } from "./session.ts"
 
@@ -68,11 +68,13 @@ export type Ending = Pick<Release, "reason" | "functionVersion"> & { readonly ou
 
 export class Releases {
   readonly #client: DynamoDBClient
+  readonly #stage: Session["stage"]
   readonly #table: string
   readonly #now: () => Date
 
   constructor({ aws, stage, now }: Pick<Session, "aws" | "stage" | "now">) {
     this.#client = aws.client(DynamoDBClient)
+    this.#stage = stage
     this.#table = releasesTable(stage.name)
     this.#now = now
   }
@@ -152,18 +154,22 @@ export class Releases {
   async *#all(page: number, abortSignal?: AbortSignal): AsyncGenerator<Release> {
     let from: Record<string, AttributeValue> | undefined
     do {
-      const { Items = [], LastEvaluatedKey } = await this.#client.send(
-        new QueryCommand({
-          TableName: this.#table,
-          KeyConditionExpression: "kind = :kind",
-          ExpressionAttributeValues: itemOf({ ":kind": KIND }),
-          ScanIndexForward: false,
-          ConsistentRead: true,
-          Limit: page,
-          ...(from && { ExclusiveStartKey: from }),
-        }),
-        { ...(abortSignal && { abortSignal }) },
-      )
+      const { Items = [], LastEvaluatedKey } = await this.#client
+        .send(
+          new QueryCommand({
+            TableName: this.#table,
+            KeyConditionExpression: "kind = :kind",
+            ExpressionAttributeValues: itemOf({ ":kind": KIND }),
+            ScanIndexForward: false,
+            ConsistentRead: true,
+            Limit: page,
+            ...(from && { ExclusiveStartKey: from }),
+          }),
+          { ...(abortSignal && { abortSignal }) },
+        )
+        .catch((error) => {
+          throw absentTable(error, this.#stage)
+        })
       yield* Items.map(releaseOf)
       from = LastEvaluatedKey
     } while (from !== undefined)

@@ -28,7 +28,7 @@ export class DeliveryStack extends Stack {
       description: "Encrypts the container images and the record of releases",
       keep: stage.protect,
     })
-    const repositories = IMAGES.map((image) => this.#repository(image, stage, key))
+    for (const image of IMAGES) this.#repository(image, stage, key)
     for (const name of ROLLED_OUT) {
       // A rollout writes it from here on; the template never changes, so CloudFormation never writes it again.
       const parameter = new StringParameter(this, `${name}-running`, {
@@ -56,7 +56,7 @@ export class DeliveryStack extends Stack {
       provider === "existing"
         ? `arn:${this.partition}:iam::${this.account}:oidc-provider/${issuer}`
         : new CfnOIDCProvider(this, "CircleCi", { url: `https://${issuer}`, clientIdList: [organizationId] }).attrArn
-    new PipelineRoles(this, "Pipeline", stage, { issuer, providerArn, repositories, key, releases })
+    new PipelineRoles(this, "Pipeline", stage, { issuer, providerArn, key, releases })
   }
 
   #repository(image: ImageName, stage: Stage, encryptionKey: IKey): Repository {
