@@ -4,6 +4,7 @@ import { fromNodeProviderChain, fromWebToken } from "@aws-sdk/credential-provide
 import type { AwsCredentialIdentityProvider } from "@aws-sdk/types"
 import type { Masking } from "./masking.ts"
 import { EXIT, Refusal } from "./refusal.ts"
+import { REQUEST_HANDLER } from "./session.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -39,7 +40,13 @@ export async function credentialsOf(
   masking.add(webIdentityToken)
   const roleSessionName = `perigee-${env["CIRCLE_BUILD_NUM"] ?? "run"}`.replace(SESSION_NAME, "-").slice(0, 64)
   return masked(
-    fromWebToken({ roleArn, webIdentityToken, roleSessionName, durationSeconds: 3600, clientConfig: { region } }),
+    fromWebToken({
+      roleArn,
+      webIdentityToken,
+      roleSessionName,
+      durationSeconds: 3600,
+      clientConfig: { region, requestHandler: REQUEST_HANDLER },
+    }),
     masking,
   )
 }

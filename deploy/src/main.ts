@@ -8,11 +8,10 @@ import { COMMANDS } from "./commands.ts"
 import { credentialsOf } from "./credentials.ts"
 import { Masking } from "./masking.ts"
 import { EXIT, Refusal, refusalOf } from "./refusal.ts"
-import { Aws } from "./session.ts"
+import { Aws, REQUEST_HANDLER } from "./session.ts"
 
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 const MAX_ATTEMPTS = 6
-const REQUEST_HANDLER = { connectionTimeout: 5_000, requestTimeout: 20_000, throwOnRequestTimeout: true } as const
 
 const masking = new Masking()
 const say = (line: string) => process.stderr.write(`${masking.mask(line)}\n`)

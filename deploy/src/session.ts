@@ -30,6 +30,13 @@ export interface AwsSettings {
   }
 }
 
+/** An answer within 20 s, or the attempt has failed: nothing that is asked of AWS here takes as long. */
+export const REQUEST_HANDLER: AwsSettings["requestHandler"] = {
+  connectionTimeout: 5_000,
+  requestTimeout: 20_000,
+  throwOnRequestTimeout: true,
+}
+
 /** The clients of one run: each is made when it is first asked for. */
 export class Aws {
   readonly settings: AwsSettings

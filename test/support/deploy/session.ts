@@ -1,7 +1,7 @@
 /** A command run in the test's own process, with clients that talk to a proxy, as a caller of one's choice. */
 import type { Command, Values } from "../../../deploy/src/command.ts"
 import { refusalOf } from "../../../deploy/src/refusal.ts"
-import { Aws, type AwsSettings, type Session } from "../../../deploy/src/session.ts"
+import { Aws, type AwsSettings, REQUEST_HANDLER, type Session } from "../../../deploy/src/session.ts"
 import type { Stage } from "../../../infra/src/stage.ts"
 import { ROOT } from "../get-data.ts"
 import type { Keys } from "./standing.ts"
@@ -24,7 +24,7 @@ export function sessionOf(stage: Stage, { endpoint, keys, signal, now }: Session
     region: stage.region,
     credentials: async () => keys,
     maxAttempts: 2,
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: 20_000, throwOnRequestTimeout: true },
+    requestHandler: REQUEST_HANDLER,
   }
   const said: string[] = []
   const printed: string[] = []
