@@ -3,7 +3,6 @@ import { existsSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { stageApp } from "../../infra/src/app.ts"
 import { ROLLED_OUT } from "../../infra/src/names.ts"
 import type { Command } from "./command.ts"
 import { publishedImages, runningImages } from "./images.ts"
@@ -30,6 +29,8 @@ export const diff: Command = {
     const images = path === undefined ? {} : await publishedImages(path)
     const assembly = await mkdtemp(join(tmpdir(), "perigee-diff-"))
     try {
+      // CDK takes seconds to load, which no other command should wait for.
+      const { stageApp } = await import("../../infra/src/app.ts")
       stageApp(stage, { outdir: assembly, functionZip, validate: false }).app.synth()
       const [running, units] = await Promise.all([
         runningImages(session, signal),

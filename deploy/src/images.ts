@@ -1,8 +1,14 @@
 /** Which images run, as the stage's parameters say, and which ones `publish` made, as its digests file says. */
 import { readFile } from "node:fs/promises"
 import { GetParametersCommand, SSMClient } from "@aws-sdk/client-ssm"
-import { IMAGES, type ImageName, imageParameter, ROLLED_OUT, type RolledOutName } from "../../infra/src/names.ts"
-import type { NOTHING_ROLLED_OUT } from "../../infra/src/stacks/delivery.ts"
+import {
+  IMAGES,
+  type ImageName,
+  imageParameter,
+  type NOTHING_ROLLED_OUT,
+  ROLLED_OUT,
+  type RolledOutName,
+} from "../../infra/src/names.ts"
 import { EXIT, Refusal } from "./refusal.ts"
 import type { Session } from "./session.ts"
 

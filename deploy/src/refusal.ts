@@ -24,14 +24,17 @@ export class Refusal extends Error {
   }
 }
 
-/** Names of errors by which AWS says who is asking, or may not. Source: CloudFormation API reference, "Common Errors". */
+/** Names of errors by which AWS says who is asking, or may not. Source: CloudFormation API
+ * reference, "Common Errors"; STS API reference, AssumeRoleWithWebIdentity. */
 const DENIED = new Set([
   "AccessDenied",
   "AccessDeniedException",
   "ExpiredToken",
   "ExpiredTokenException",
+  "IDPRejectedClaimException",
   "IncompleteSignature",
   "InvalidClientTokenId",
+  "InvalidIdentityTokenException",
   "MissingAuthenticationToken",
   "NotAuthorized",
   "OptInRequired",

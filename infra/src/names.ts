@@ -31,6 +31,9 @@ export function imageParameter(stage: string, name: RolledOutName): string {
   return `/perigee/${stage}/${name}/image`
 }
 
+/** What an image parameter holds before anything was rolled out. */
+export const NOTHING_ROLLED_OUT = "none"
+
 export function repositoryName(stage: string, image: ImageName): string {
   return `perigee-${stage}/${image}`
 }

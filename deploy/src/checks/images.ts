@@ -1,7 +1,6 @@
 /** Images that are to run are in ECR, for the stage's platform. */
 
-import { type ImageName, repositoryName } from "../../../infra/src/names.ts"
-import { NOTHING_ROLLED_OUT } from "../../../infra/src/stacks/delivery.ts"
+import { type ImageName, NOTHING_ROLLED_OUT, repositoryName } from "../../../infra/src/names.ts"
 import { type Check, type Finding, failed, ok, unknown } from "../check.ts"
 import { platformsOf } from "../image-platform.ts"
 import { type PublishedImages, placeOf, runningImages } from "../images.ts"

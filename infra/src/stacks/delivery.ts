@@ -6,13 +6,18 @@ import { CfnOIDCProvider } from "aws-cdk-lib/aws-iam"
 import type { IKey } from "aws-cdk-lib/aws-kms"
 import { ParameterTier, StringParameter } from "aws-cdk-lib/aws-ssm"
 import type { Construct } from "constructs"
-import { IMAGES, type ImageName, imageParameter, ROLLED_OUT, releasesTable, repositoryName } from "../names.ts"
+import {
+  IMAGES,
+  type ImageName,
+  imageParameter,
+  NOTHING_ROLLED_OUT,
+  ROLLED_OUT,
+  releasesTable,
+  repositoryName,
+} from "../names.ts"
 import type { Stage } from "../stage.ts"
 import { customerKey } from "./customer-key.ts"
 import { PipelineRoles } from "./pipeline-roles.ts"
-
-/** What an image parameter holds before anything was rolled out. */
-export const NOTHING_ROLLED_OUT = "none"
 
 /** Images kept in a repository, the newest first: enough to go back, few enough to pay for. */
 const KEPT_IMAGES = 50
