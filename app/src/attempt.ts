@@ -4,7 +4,8 @@ import { whenAborted } from "./aborted.ts"
 
 /** Largest answer read, in bytes; the largest page seen is 0.8 MB. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024
-const MAX_ERROR_BYTES = 64 * 1024
+/** Largest body of an error answer that is looked at, in bytes: NASA's own have a few hundred, and cleaning more takes time. */
+const MAX_ERROR_BYTES = 4096
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 

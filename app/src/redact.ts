@@ -3,15 +3,21 @@
  * (`links.self`, `next`, `prev`, and one for each object), which is how most saved answers leak it.
  */
 
-const PARAMETER = "api_key"
+/** The name `api_key` and its end, each character plain or percent-encoded (RFC 3986 § 2.1). */
+const PARAMETER = "(?:a|%61)(?:p|%70)(?:i|%69)(?:_|%5[fF])(?:k|%6[bB])(?:e|%65)(?:y|%79)(?=[=&]|$)"
+const HAS_PARAMETER = new RegExp(`(?:^|&)${PARAMETER}`)
+const IS_PARAMETER = new RegExp(`^${PARAMETER}`)
 const PLACEHOLDER = "REDACTED"
-/** The length of a scheme is bounded, and so is the time that a long word takes. */
-const ABSOLUTE_URL = /[a-z][a-z0-9+.-]{0,30}:\/\/[^\s"<>]+/gi
+/** Characters of a scheme, at most: so the time that a long word takes is bounded. */
+const MAX_SCHEME = 31
+const SCHEME = /[a-z][a-z0-9+.-]*$/i
+/** What follows `://` up to the end of an address in a sentence. */
+const REST = /[^\s"<>]+/y
 const CLOSING_PUNCTUATION = new Set(").,;:!?']}")
-/** A percent-encoded ASCII character, its own percent sign encoded any number of times (`%41`, `%2541`; RFC 3986 § 2.1). */
-const ENCODED = /%(?:25)*([0-7][0-9a-f])/gi
 /** Encodings within encodings that are looked through. */
 const MAX_ENCODINGS = 8
+/** Looks through a text, at most; a key in each of those encodings takes fewer. */
+const MAX_LOOKS = 64
 
 /** The text still holds the key after everything that may be removed was removed. */
 export class NotCleanable extends Error {
@@ -69,10 +75,10 @@ function withoutEncoded(text: string, key: string): string {
   let clean = text
   let layer = 0
   let decoded = clean.includes("%") ? decode(identity(clean)) : undefined
-  while (decoded !== undefined) {
+  for (let looks = 1; decoded !== undefined; looks += 1) {
     layer += 1
-    if (layer > MAX_ENCODINGS) throw new NotCleanable()
-    if (decoded.text.includes(key)) {
+    if (layer > MAX_ENCODINGS || looks > MAX_LOOKS) throw new NotCleanable()
+    if (textOf(decoded).includes(key)) {
       clean = clearOf(key, replaceRanges(clean, decoded, key))
       layer = 0
       decoded = identity(clean)
@@ -82,38 +88,85 @@ function withoutEncoded(text: string, key: string): string {
   return clean
 }
 
-/** A text, and for each of its characters (and its end) the place where that began in the text it was decoded from. */
+/** A text in UTF-16, and for each of its units (and its end) the place where that began in the text it was decoded from. */
 interface Decoded {
-  readonly text: string
-  readonly from: readonly number[]
+  readonly units: Uint16Array
+  readonly from: Uint32Array
 }
 
 function identity(text: string): Decoded {
-  return { text, from: Array.from({ length: text.length + 1 }, (_, at) => at) }
+  const units = new Uint16Array(text.length)
+  Buffer.from(units.buffer).write(text, "utf16le")
+  const from = new Uint32Array(text.length + 1)
+  for (let at = 0; at < from.length; at += 1) from[at] = at
+  return { units, from }
 }
 
-/** One layer less; undefined where there is none. */
-function decode({ text, from }: Decoded): Decoded | undefined {
-  let decoded = ""
-  const places: number[] = []
+function textOf({ units }: Decoded): string {
+  return Buffer.from(units.buffer, units.byteOffset, units.byteLength).toString("utf16le")
+}
+
+const PERCENT = 0x25
+
+/** One layer less, in the same memory; undefined where there is none. */
+function decode({ units, from }: Decoded): Decoded | undefined {
+  const { length } = units
+  let end = 0
   let at = 0
-  const copyTo = (end: number) => {
-    decoded += text.slice(at, end)
-    for (; at < end; at += 1) places.push(from[at] ?? 0)
+  const copyTo = (stop: number) => {
+    if (end !== at) {
+      units.copyWithin(end, at, stop)
+      from.copyWithin(end, at, stop)
+    }
+    end += stop - at
+    at = stop
   }
-  for (const match of text.matchAll(ENCODED)) {
-    copyTo(match.index)
-    decoded += String.fromCharCode(Number.parseInt(match[1] ?? "", 16))
-    places.push(from[at] ?? 0)
-    at += match[0].length
+  while (at < length) {
+    if (units[at] !== PERCENT) {
+      const next = units.indexOf(PERCENT, at)
+      copyTo(next === -1 ? length : next)
+      continue
+    }
+    const digits = digitsAt(units, at + 1)
+    if (digits === -1) copyTo(at + 1)
+    else {
+      from[end] = from[at] ?? 0
+      units[end] = byteAt(units, digits)
+      end += 1
+      at = digits + 2
+    }
   }
-  if (at === 0) return undefined
-  copyTo(text.length)
-  places.push(from[text.length] ?? 0)
-  return { text: decoded, from: places }
+  if (end === length) return undefined
+  from[end] = from[length] ?? 0
+  return { units: units.subarray(0, end), from: from.subarray(0, end + 1) }
 }
 
-function replaceRanges(original: string, { text, from }: Decoded, key: string): string {
+/**
+ * Where the two digits of an ASCII character are whose percent sign stands before `start`, itself encoded any number of
+ * times (`%41`, `%2541`; RFC 3986 § 2.1); -1 where there are none.
+ */
+function digitsAt(units: Uint16Array, start: number): number {
+  let at = start
+  while (byteAt(units, at) === PERCENT) at += 2
+  if (byteAt(units, at) <= 0x7f) return at
+  return at > start ? at - 2 : -1
+}
+
+/** The byte that two hexadecimal digits spell; more than any byte where one is none. */
+function byteAt(units: Uint16Array, at: number): number {
+  return (DIGITS[units[at] ?? 0] ?? NO_DIGIT) * 16 + (DIGITS[units[at + 1] ?? 0] ?? NO_DIGIT)
+}
+
+const NO_DIGIT = 0x100
+/** Values of hexadecimal digits, by the digit's code. */
+const DIGITS = Array.from({ length: 0x67 }, (_, code) => {
+  const value = Number.parseInt(String.fromCharCode(code), 16)
+  return Number.isNaN(value) ? NO_DIGIT : value
+})
+
+function replaceRanges(original: string, decoded: Decoded, key: string): string {
+  const text = textOf(decoded)
+  const { from } = decoded
   let clean = ""
   let done = 0
   for (let at = text.indexOf(key); at !== -1; at = text.indexOf(key, at + key.length)) {
@@ -126,11 +179,20 @@ function replaceRanges(original: string, { text, from }: Decoded, key: string): 
 function withoutKeyParameter(text: string): string {
   // A text with no blank that holds a `?` is one reference, absolute or relative (RFC 3986 § 4.1).
   if (!/[\s"<>]/.test(text)) return dropKeyParameter(text)
-  return text.replace(ABSOLUTE_URL, (found) => {
-    let end = found.length
-    while (CLOSING_PUNCTUATION.has(found.charAt(end - 1))) end -= 1
-    return dropKeyParameter(found.slice(0, end)) + found.slice(end)
-  })
+  let clean = ""
+  let done = 0
+  for (let colon = text.indexOf("://"); colon !== -1; colon = text.indexOf("://", Math.max(done, colon + 1))) {
+    const scheme = SCHEME.exec(text.slice(Math.max(done, colon - MAX_SCHEME), colon))
+    REST.lastIndex = colon + 3
+    if (scheme === null || !REST.test(text)) continue
+    const start = colon - scheme[0].length
+    const behind = REST.lastIndex
+    let end = behind
+    while (CLOSING_PUNCTUATION.has(text.charAt(end - 1))) end -= 1
+    clean += text.slice(done, start) + dropKeyParameter(text.slice(start, end)) + text.slice(end, behind)
+    done = behind
+  }
+  return clean + text.slice(done)
 }
 
 function dropKeyParameter(url: string): string {
@@ -138,20 +200,9 @@ function dropKeyParameter(url: string): string {
   const beforeFragment = fragmentAt === -1 ? url : url.slice(0, fragmentAt)
   const queryAt = beforeFragment.indexOf("?")
   if (queryAt === -1) return url
-  const parameters = beforeFragment.slice(queryAt + 1).split("&")
-  const kept = parameters.filter((parameter) => nameOf(parameter) !== PARAMETER)
-  if (kept.length === parameters.length) return url
+  const asked = beforeFragment.slice(queryAt + 1)
+  if (!HAS_PARAMETER.test(asked)) return url
+  const kept = asked.split("&").filter((parameter) => !IS_PARAMETER.test(parameter))
   const query = kept.length === 0 ? "" : `?${kept.join("&")}`
   return beforeFragment.slice(0, queryAt) + query + (fragmentAt === -1 ? "" : url.slice(fragmentAt))
-}
-
-function nameOf(parameter: string): string {
-  const equalsAt = parameter.indexOf("=")
-  const name = equalsAt === -1 ? parameter : parameter.slice(0, equalsAt)
-  if (!name.includes("%")) return name
-  try {
-    return decodeURIComponent(name)
-  } catch {
-    return name
-  }
 }

@@ -5,11 +5,11 @@
 import { Agent } from "node:https"
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3"
 import { fromHttp } from "@aws-sdk/credential-provider-http"
-import { NodeHttpHandler } from "@smithy/node-http-handler"
 import type { Clock } from "./clock.ts"
 import { backoffMs } from "./retry.ts"
 import { failure, putFailureOf, type S3Failure } from "./s3-failure.ts"
 import type { CredentialSource, S3Place } from "./s3-place.ts"
+import { BoundedHandler, type Bounds } from "./s3-request.ts"
 
 /** Milliseconds for the container's credentials endpoint, all attempts together; it is on the same host. */
 const CREDENTIALS_MS = 5000
@@ -17,9 +17,7 @@ const SILENCE = `stays silent for ${CREDENTIALS_MS / 1000} s`
 /** Attempts at it, as many as other AWS SDKs make (“Container credential provider”, AWS SDKs and tools reference). */
 const CREDENTIALS_ATTEMPTS = 3
 
-export interface PutOptions {
-  /** Milliseconds for one attempt. */
-  readonly timeoutMs: number
+export interface PutOptions extends Bounds {
   /** Further attempts after the first, ≥ 0. */
   readonly retries: number
   /** Carries the requests to an `https:` endpoint, save to the hosts of `noProxy`. */
@@ -35,7 +33,7 @@ type Credentials = Awaited<ReturnType<ReturnType<typeof fromHttp>>>
 
 /** Gets credentials. They are renewed before they expire, should the page take that long. */
 export async function openObject(place: S3Place, options: PutOptions): Promise<Put | S3Failure> {
-  const { timeoutMs, retries, httpsProxy, noProxy, clock } = options
+  const { retries, httpsProxy, noProxy, clock } = options
   const secrets = [httpsProxy?.password ?? ""]
   const provider = providerOf(place.credentials, clock)
   if (provider === undefined) {
@@ -49,25 +47,34 @@ export async function openObject(place: S3Place, options: PutOptions): Promise<P
     secrets.push(given.accessKeyId, given.secretAccessKey, given.sessionToken ?? "")
     return given
   }
-  const client = new S3Client({
+  // Given in full, here and in the settings: nothing is taken from the environment or a profile behind our back.
+  const httpsAgent = new Agent({
+    keepAlive: true,
+    ...(httpsProxy === undefined ? {} : { proxyEnv: { HTTPS_PROXY: httpsProxy.href, NO_PROXY: noProxy } }),
+  })
+  const settings = {
     region: place.region,
     credentials,
+    ignoreConfiguredEndpointUrls: true,
     // Buckets as a part of the path: an endpoint of one's own seldom has a name for each bucket.
     ...(place.endpoint === undefined ? {} : { endpoint: place.endpoint.href, forcePathStyle: true }),
+    useFipsEndpoint: place.fips,
+    useDualstackEndpoint: place.dualStack,
     retryMode: "standard",
     maxAttempts: retries + 1,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: timeoutMs,
-      requestTimeout: timeoutMs,
-      socketTimeout: timeoutMs,
-      throwOnRequestTimeout: true,
-      // Given in full, so that nothing is taken from the environment.
-      httpsAgent: new Agent({
-        keepAlive: true,
-        ...(httpsProxy === undefined ? {} : { proxyEnv: { HTTPS_PROXY: httpsProxy.href, NO_PROXY: noProxy } }),
-      }),
-    }),
-  })
+    requestHandler: new BoundedHandler({ httpsAgent }, options),
+    defaultsMode: "standard" as const,
+    requestChecksumCalculation: "WHEN_SUPPORTED" as const,
+    responseChecksumValidation: "WHEN_SUPPORTED" as const,
+    authSchemePreference: async () => [],
+    sigv4aSigningRegionSet: async () => undefined,
+    disableClockSkewCorrection: false,
+    useArnRegion: false,
+    disableMultiregionAccessPoints: true,
+    disableS3ExpressSessionAuth: true,
+    userAgentAppId: async () => undefined,
+  }
+  const client = new S3Client(settings)
   try {
     await client.config.credentials()
   } catch (error) {

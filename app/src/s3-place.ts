@@ -26,6 +26,9 @@ export interface S3Place {
   readonly region: string
   /** In the place of the region's own address; buckets are then part of its path. */
   readonly endpoint: URL | undefined
+  /** Whether the region's own address is the one for FIPS 140, or the one for IPv6 too. */
+  readonly fips: boolean
+  readonly dualStack: boolean
   readonly credentials: CredentialSource
 }
 
@@ -70,7 +73,7 @@ export function s3PlaceOf(source: string, uri: string, env: Environment): S3Plac
   if (key.split("/").some((part) => part === "." || part === "..")) {
     throw new UsageError(`${source}: a part of the key is . or ..; leave it out`)
   }
-  return { bucket, key, region: regionOf(env), endpoint: endpointOf(env), credentials: credentialSourceOf(env) }
+  return { bucket, key, region: regionOf(env), ...endpointOf(env), credentials: credentialSourceOf(env) }
 }
 
 function regionOf(env: Environment): string {
@@ -81,19 +84,38 @@ function regionOf(env: Environment): string {
   return region
 }
 
-/** The SDKs' own names for it (AWS SDKs and tools reference, “Service-specific endpoints”). */
-function endpointOf(env: Environment): URL | undefined {
+/** The SDKs' own names for it (AWS SDKs and tools reference, “Service-specific endpoints”, “Dual-stack and FIPS endpoints”). */
+function endpointOf(env: Environment): Pick<S3Place, "endpoint" | "fips" | "dualStack"> {
   const variable = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].find((name) => set(env, name) !== undefined)
-  if (variable === undefined) return undefined
-  return baseUrlOf(variable, set(env, variable) ?? "", "https://s3.eu-central-1.amazonaws.com")
+  const isOn = (name: string): boolean => {
+    const text = set(env, name)?.toLowerCase() ?? "false"
+    if (text !== "true" && text !== "false") throw new UsageError(`${name}: neither true nor false`)
+    if (text === "true" && variable !== undefined) {
+      throw new UsageError(
+        `${name} chooses among AWS' own addresses, and ${variable} names another; keep one of the two`,
+      )
+    }
+    return text === "true"
+  }
+  const [fips, dualStack] = [isOn("AWS_USE_FIPS_ENDPOINT"), isOn("AWS_USE_DUALSTACK_ENDPOINT")]
+  if (variable === undefined) return { endpoint: undefined, fips, dualStack }
+  const endpoint = baseUrlOf(variable, set(env, variable) ?? "", "https://s3.eu-central-1.amazonaws.com")
+  return { endpoint, fips, dualStack }
+}
+
+/** @throws UsageError where the variable's text is none that can be sent; never with the text */
+function sendable(env: Environment, variable: string): string | undefined {
+  const text = set(env, variable)
+  if (text === undefined || /^[\x20-\x7e]*$/.test(text)) return text
+  throw new UsageError(`${variable}: holds a line end, or another character that is not ASCII and printable`)
 }
 
 /** In the SDK's order: keys of the environment, then the container's endpoint. Profiles and SSO are not read. */
 function credentialSourceOf(env: Environment): CredentialSource {
-  const accessKeyId = set(env, "AWS_ACCESS_KEY_ID")
-  const secretAccessKey = set(env, "AWS_SECRET_ACCESS_KEY")
+  const accessKeyId = sendable(env, "AWS_ACCESS_KEY_ID")
+  const secretAccessKey = sendable(env, "AWS_SECRET_ACCESS_KEY")
   if (accessKeyId !== undefined && secretAccessKey !== undefined) {
-    return { kind: "keys", accessKeyId, secretAccessKey, sessionToken: set(env, "AWS_SESSION_TOKEN") }
+    return { kind: "keys", accessKeyId, secretAccessKey, sessionToken: sendable(env, "AWS_SESSION_TOKEN") }
   }
   if (accessKeyId !== undefined || secretAccessKey !== undefined) {
     throw new UsageError(
@@ -110,6 +132,6 @@ function credentialSourceOf(env: Environment): CredentialSource {
     throw new UsageError("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: not a path; it begins with /")
   }
   const tokenFile = set(env, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
-  const token = tokenFile === undefined ? set(env, "AWS_CONTAINER_AUTHORIZATION_TOKEN") : undefined
+  const token = tokenFile === undefined ? sendable(env, "AWS_CONTAINER_AUTHORIZATION_TOKEN") : undefined
   return { kind: "container", relativeUri, fullUri, token, tokenFile }
 }

@@ -130,6 +130,9 @@ export function settingsOf(flags: Flags, env: Environment): Settings {
   const [outputSource, output = DEFAULT_OUTPUT] = given("--output", flags.output, "NEOWS_OUTPUT", env)
   if (output === "") throw new UsageError(`${outputSource}: an empty file name; name a file, or - for stdout`)
   if (output.includes("\0")) throw new UsageError(`${outputSource}: the file name holds a NUL character`)
+  if (/^s3:(?!\/\/)/i.test(output)) {
+    throw new UsageError(`${outputSource}: an object in S3 is s3://bucket/key, with two slashes; a file is ./s3:…`)
+  }
   const s3 = isS3Uri(output) ? s3PlaceOf(outputSource, output, env) : undefined
   if (output.endsWith("/")) throw new UsageError(`${outputSource}: names a folder; name a file in it`)
   const numbers = {

@@ -1,7 +1,15 @@
 /** Development: the same shape as production, small and cheap; deleted without ceremony. */
 import type { Stage } from "../src/stage.ts"
+import { allowed } from "./allowed.ts"
 
 const size = { cpu: 256, memoryMiB: 512, minimum: 2, maximum: 4, targetCpu: 70, targetRequests: 1500 } as const
+
+const circleci = {
+  organizationId: "00000000-0000-0000-0000-000000000000",
+  projectId: "00000000-0000-0000-0000-000000000000",
+  origin: "github.com/example/perigee",
+  branch: "main",
+} as const
 
 export const development: Stage = {
   name: "development",
@@ -34,11 +42,12 @@ export const development: Stage = {
     task: { cpu: 256, memoryMiB: 512 },
   },
   logDays: 7,
-  circleci: {
-    organizationId: "00000000-0000-0000-0000-000000000000",
-    projectId: "00000000-0000-0000-0000-000000000000",
-    origin: "github.com/example/perigee",
-    branch: "main",
-    provider: "new",
-  },
+  circleci: { ...circleci, provider: "new" },
+  allowed: allowed({
+    stage: "development",
+    region: "eu-central-1",
+    endpoints: [],
+    page: 1755,
+    circleci,
+  }),
 }

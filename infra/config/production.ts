@@ -1,7 +1,15 @@
 /** Production: three zones, everything twice or more, one static address to the world. */
 import type { Stage } from "../src/stage.ts"
+import { allowed } from "./allowed.ts"
 
 const size = { cpu: 512, memoryMiB: 1024, minimum: 3, maximum: 12, targetCpu: 60, targetRequests: 1500 } as const
+
+const circleci = {
+  organizationId: "00000000-0000-0000-0000-000000000000",
+  projectId: "00000000-0000-0000-0000-000000000000",
+  origin: "github.com/example/perigee",
+  branch: "main",
+} as const
 
 export const production: Stage = {
   name: "production",
@@ -36,11 +44,12 @@ export const production: Stage = {
     task: { cpu: 256, memoryMiB: 512 },
   },
   logDays: 365,
-  circleci: {
-    organizationId: "00000000-0000-0000-0000-000000000000",
-    projectId: "00000000-0000-0000-0000-000000000000",
-    origin: "github.com/example/perigee",
-    branch: "main",
-    provider: "new",
-  },
+  circleci: { ...circleci, provider: "new" },
+  allowed: allowed({
+    stage: "production",
+    region: "eu-central-1",
+    endpoints: ["ecr.api", "ecr.dkr", "logs", "secretsmanager"],
+    page: 1755,
+    circleci,
+  }),
 }

@@ -38,10 +38,7 @@ export function stageApp(stage: Stage, { outdir, functionZip, validate = true }:
     // Paths of constructs in the templates: how the proofs and the plan name what must change.
     treeMetadata: false,
     analyticsReporting: false,
-    context: {
-      "@aws-cdk/core:validateAgainstDefaultRules": validate,
-      "@aws-cdk/core:enableAdditionalMetadataCollection": false,
-    },
+    context: contextOf(validate),
   })
   const props = (name: StackName) => ({
     stackName: stackName(stage.name, name),
@@ -58,17 +55,34 @@ export function stageApp(stage: Stage, { outdir, functionZip, validate = true }:
   neo.addStackDependency(delivery)
 
   for (const [key, value] of Object.entries({ project: "perigee", stage: stage.name, ...stage.tags })) {
-    Tags.of(app).add(key, value)
+    // An update of a parameter's tags would write its template's value again, over the image that runs.
+    Tags.of(app).add(key, value, { excludeResourceTypes: ["AWS::SSM::Parameter"] })
   }
-  if (validate) {
-    Validations.of(app).addPlugins(
-      new AwsSolutionsChecks(app),
-      new CloudFormationValidatePlugin({
-        guardRules: [
-          { name: "invariants.guard", content: readFileSync(new URL("invariants.guard", import.meta.url), "utf8") },
-        ],
-      }) as IPolicyValidationPlugin,
-    )
-  }
+  if (validate) addRules(app)
   return { app, stacks: { network, delivery, data, platform, neo } }
+}
+
+/** CDK's feature flags, which decide how an app is synthesized. */
+export function contextOf(validate: boolean): Record<string, unknown> {
+  return {
+    "@aws-cdk/core:validateAgainstDefaultRules": validate,
+    "@aws-cdk/core:enableAdditionalMetadataCollection": false,
+  }
+}
+
+/** The rules that an app must pass: AwsSolutions of cdk-nag, CDK's default ones, and our own invariants. */
+export function addRules(app: App): void {
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app), invariants())
+}
+
+let engine: CloudFormationValidatePlugin | undefined
+
+/** One for the process, as CDK's own is: making its engine takes a second, and 130 MB that are never given back. */
+function invariants(): IPolicyValidationPlugin {
+  engine ??= new CloudFormationValidatePlugin({
+    guardRules: [
+      { name: "invariants.guard", content: readFileSync(new URL("invariants.guard", import.meta.url), "utf8") },
+    ],
+  })
+  return engine as IPolicyValidationPlugin
 }

@@ -59,3 +59,29 @@ export function part(block: string, bits: number, index: number): string {
   const prefix = prefixOf(block) + bits
   return cidrOf(blockOf(block).first + index * 2 ** (32 - prefix), prefix)
 }
+
+/** All of IPv4. */
+export const ALL_ADDRESSES: Block = { first: 0, last: 2 ** 32 - 1 }
+
+/**
+ * What is nobody's address on the internet: private, shared, link-local, loopback, multicast, reserved.
+ * Source: RFC 6890 and IANA's IPv4 special-purpose address registry.
+ */
+export const NOT_ON_THE_INTERNET = [
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  "224.0.0.0/3",
+] as const
+
+/** The text of an interval: as a block where it is one, else its first and last address. */
+export function blockText({ first, last }: Block): string {
+  const prefix = 32 - Math.log2(last - first + 1)
+  return Number.isInteger(prefix) && first % (last - first + 1) === 0
+    ? cidrOf(first, prefix)
+    : `${addressOf(first)}–${addressOf(last)}`
+}

@@ -267,14 +267,21 @@ const changeSets: Part = (place) => [
       "cloudformation:DescribeChangeSet",
       "cloudformation:DescribeStacks",
       "cloudformation:GetTemplate",
+      "cloudformation:GetTemplateSummary",
       "cloudformation:ListChangeSets",
     ],
     resources: stacks(place),
   },
   {
-    why: "Assets are written, and the account is looked at, by the bootstrap stack's roles",
+    why: "Templates and assets are written by the bootstrap stack's role",
     actions: ["sts:AssumeRole"],
-    resources: [bootstrapRole(place, "file-publishing"), bootstrapRole(place, "lookup")],
+    resources: [bootstrapRole(place, "file-publishing")],
+  },
+  {
+    why: "CloudFormation reads a template with the rights of whoever makes the change set",
+    actions: ["s3:GetObject"],
+    resources: [`arn:${place.partition}:s3:::cdk-${QUALIFIER}-assets-${place.account}-${place.region}/*`],
+    through: "CloudFormation",
   },
   {
     why: "CloudFormation takes its role for a change set",

@@ -1,5 +1,6 @@
 /** What a stage is made of: the typed configuration that `infra/config/*.ts` gives, and its check. Nothing is looked up. */
 import { RegionInfo } from "aws-cdk-lib/region-info"
+import type { Allowed } from "./allowed.ts"
 import { blockOf, contains, overlap, PRIVATE_BLOCKS, part, prefixOf } from "./cidr.ts"
 
 /** The platform's microservices, as `services/` names them. */
@@ -114,6 +115,8 @@ export interface Stage {
     /** An account has one OIDC provider for an organisation: `existing` where another stage of the account made it. */
     readonly provider: "new" | "existing"
   }
+  /** What the stage promises, for the proofs to hold the templates to. The stacks don't read it. */
+  readonly allowed: Allowed
 }
 
 /** A stage's configuration is wrong; the message is one line: what, where, the range, what to do. */

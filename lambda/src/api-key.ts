@@ -6,10 +6,11 @@ import type { KeySource } from "./settings.ts"
 /** Gives the text of a secret or parameter; lets go of it when the signal aborts. */
 export type ReadText = (source: Exclude<KeySource, { kind: "variable" }>, signal: AbortSignal) => Promise<string>
 
-/** Milliseconds for a read, the SDK's three attempts together. */
+/** Milliseconds for a read, the SDK's three attempts together, and for whoever waits for it. */
 const READ_MS = 5000
-/** The same where there is a key to fall back on. */
+/** Milliseconds to wait for one where there is a key to fall back on, and the part of the time left that it may take. */
 const REFRESH_MS = 1000
+const REFRESH_PART = 1 / 2
 /** Milliseconds for which a key that could not be read anew is used on, at most its time-to-live, before it is tried again. */
 const PUT_OFF_MS = 30_000
 
@@ -28,6 +29,8 @@ export interface Asker {
    * it would be dead, and the next to ask must not wait for it.
    */
   readonly signal?: AbortSignal
+  /** Milliseconds that are left for everything. Default: no end. */
+  readonly leftMs?: number
   /** Told that the key is an old one, and why. */
   readonly warn?: (message: string) => void
 }
@@ -39,11 +42,14 @@ interface Kept {
   readonly until: number
 }
 
-/** A read under way, and how many wait for it. */
+/** A read under way, or over, and how many wait for it. */
 interface Reading {
   readonly key: Promise<string>
   readonly stop: AbortController
+  /** The key whose rejection it came after, if it came after one. */
+  readonly rejected: string | undefined
   waiting: number
+  isOver: boolean
 }
 
 export class ApiKey {
@@ -66,7 +72,7 @@ export class ApiKey {
    *
    * @throws KeyUnavailable
    */
-  async current({ signal, warn }: Asker = {}): Promise<string> {
+  async current({ signal, warn, leftMs = Number.POSITIVE_INFINITY }: Asker = {}): Promise<string> {
     const { keySource, keyTtlMs } = this.#options
     if (keySource.kind === "variable") return keySource.key
     const kept = this.#kept
@@ -75,18 +81,22 @@ export class ApiKey {
     // A clock that was set back makes it read again, too.
     if (now >= kept.from && now < kept.until) return kept.key
     try {
-      return await this.#anew(REFRESH_MS, signal)
+      return await this.#anew(Math.min(REFRESH_MS, leftMs * REFRESH_PART), signal)
     } catch (error) {
-      if (!(error instanceof KeyUnavailable) || signal?.aborted) throw error
+      if (!(error instanceof KeyUnavailable)) throw error
       const from = this.#clock.now()
-      this.#kept = { key: kept.key, from, until: from + Math.min(keyTtlMs, PUT_OFF_MS) }
+      // Unless another has read it, or put it off, meanwhile.
+      if (this.#kept === kept) {
+        this.#kept = { key: kept.key, from, until: from + Math.min(keyTtlMs, PUT_OFF_MS) }
+      }
       warn?.(`${error.message}; the key that was read before is used on`)
-      return kept.key
+      return this.#kept?.key ?? kept.key
     }
   }
 
   /**
-   * The key after one was rejected: read anew, unless another invocation has done so since.
+   * The key after one was rejected: read anew, unless another invocation has done so since. A read that was under way
+   * before the rejection may bring the rejected key once more, and is not waited for.
    *
    * @returns undefined where it is that same one
    * @throws KeyUnavailable
@@ -94,32 +104,61 @@ export class ApiKey {
   async after(rejected: string, { signal }: Asker = {}): Promise<string | undefined> {
     if (this.#options.keySource.kind === "variable") return undefined
     const kept = this.#kept?.key
-    const other = kept !== undefined && kept !== rejected ? kept : await this.#anew(READ_MS, signal)
+    const other = kept !== undefined && kept !== rejected ? kept : await this.#anew(READ_MS, signal, rejected)
     return other === rejected ? undefined : other
   }
 
-  async #anew(ms: number, signal?: AbortSignal): Promise<string> {
-    this.#reading ??= this.#begin(ms)
-    const reading = this.#reading
+  /** Waits that long for a read, which goes on while another waits for it. */
+  async #anew(ms: number, signal?: AbortSignal, rejected?: string): Promise<string> {
+    signal?.throwIfAborted()
+    const reading = this.#readingAfter(rejected)
+    let isHere = true
     const leave = () => {
+      if (!isHere) return
+      isHere = false
       reading.waiting -= 1
-      if (reading.waiting > 0) return
+      if (reading.waiting > 0 || reading.isOver) return
       this.#forget(reading)
-      reading.stop.abort(signal?.reason)
+      reading.stop.abort()
     }
+    const { promise: end, reject } = Promise.withResolvers<never>()
+    const endWith = (reason: unknown) => {
+      reject(reason)
+      leave()
+    }
+    const interrupt = () => endWith(signal?.reason)
     reading.waiting += 1
-    signal?.addEventListener("abort", leave, { once: true })
+    signal?.addEventListener("abort", interrupt, { once: true })
+    const timer = setTimeout(() => endWith(this.#late()), ms)
     try {
-      return await reading.key
+      return await Promise.race([reading.key, end])
     } finally {
-      signal?.removeEventListener("abort", leave)
+      clearTimeout(timer)
+      signal?.removeEventListener("abort", interrupt)
+      leave()
     }
   }
 
-  #begin(ms: number): Reading {
+  #late(): KeyUnavailable {
+    const { kind } = this.#options.keySource
+    return new KeyUnavailable(`${kind === "variable" ? kind : VARIABLES[kind]}: it can't be read (no answer in time)`)
+  }
+
+  /** The read under way, if it began after the rejection; else a new one, and whatever the other brings is not kept. */
+  #readingAfter(rejected: string | undefined): Reading {
+    const underWay = this.#reading
+    if (underWay !== undefined && (rejected === undefined || underWay.rejected === rejected)) return underWay
     const stop = new AbortController()
-    const key = this.#readKey(ms, stop.signal).finally(() => this.#forget(reading))
-    const reading: Reading = { key, stop, waiting: 0 }
+    const timer = setTimeout(() => stop.abort(), READ_MS)
+    const key = this.#readKey(stop.signal, () => this.#reading === reading).finally(() => {
+      clearTimeout(timer)
+      reading.isOver = true
+      this.#forget(reading)
+    })
+    // Whoever has left does not hear how it went on.
+    key.catch(() => {})
+    const reading: Reading = { key, stop, rejected, waiting: 0, isOver: false }
+    this.#reading = reading
     return reading
   }
 
@@ -128,14 +167,15 @@ export class ApiKey {
     if (this.#reading === reading) this.#reading = undefined
   }
 
-  async #readKey(ms: number, stop: AbortSignal): Promise<string> {
+  /** @param isLatest whether no other read has begun since, and somebody waits */
+  async #readKey(signal: AbortSignal, isLatest: () => boolean): Promise<string> {
     const { keySource, keyField, keyTtlMs } = this.#options
     if (keySource.kind === "variable") return keySource.key
     const from = this.#clock.now()
-    const text = await this.#read(keySource, AbortSignal.any([stop, AbortSignal.timeout(ms)]))
+    const text = await this.#read(keySource, signal)
     const key = keyIn(text, keyField, VARIABLES[keySource.kind])
     // What a read that was let go of brings after all may be older than what is kept.
-    if (!stop.aborted) this.#kept = { key, from, until: from + keyTtlMs }
+    if (isLatest()) this.#kept = { key, from, until: from + keyTtlMs }
     return key
   }
 }

@@ -49,9 +49,10 @@ function parametersOf(event: unknown, caller: Caller): [parameters: unknown, pre
     if (!isObject(event)) throw new InvalidPage(`the event is ${shown(event)}, not an object such as {"page": 1755}`)
     return [event, ""]
   }
-  if (caller.kind === "alb" && caller.multiValue) {
-    const several = member(event, "multiValueQueryStringParameters")
-    const single = Object.entries(several as object).map(([name, values]) => [name, onlyOne(values)])
+  // A load balancer sends the one or the other; payload 1.0 has both, and in the one the last of several values alone.
+  const several = member(event, "multiValueQueryStringParameters")
+  if (isObject(several)) {
+    const single = Object.entries(several).map(([name, values]) => [name, onlyOne(values)])
     return [Object.fromEntries(single), "query parameter "]
   }
   return [member(event, "queryStringParameters"), "query parameter "]
@@ -79,6 +80,8 @@ function shown(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (isObject(value)) return "an object"
   if (typeof value === "string") return shownText(value)
+  // JSON.parse makes Infinity of 1e400, whose digits are gone.
+  if (typeof value === "number" && !Number.isFinite(value)) return `a number too ${value < 0 ? "small" : "large"}`
   return JSON.stringify(value)
 }
 

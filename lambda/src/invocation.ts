@@ -151,7 +151,8 @@ async function pageOf(
     )
     return course.page
   }
-  const key = await within((signal) => apiKey.current({ signal, warn: course.warn }), "the API key is read")
+  const leftMs = deadline.at - clock.now()
+  const key = await within((signal) => apiKey.current({ signal, leftMs, warn: course.warn }), "the API key is read")
   try {
     return await fetchWith(key)
   } catch (error) {

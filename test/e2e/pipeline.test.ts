@@ -217,9 +217,10 @@ describeWith([daggerEngine], "the pipeline on a real engine", function () {
     }
   })
 
-  it("dagger check lists the four checks", async () => {
+  it("dagger check lists the five checks", async () => {
     const { stdout } = await execa("dagger", ["check", "-l"], { cwd: ROOT })
-    for (const name of ["lint", "type-check", "unit-tests", "integration-tests", "prove"]) expect(stdout).to.contain(name)
+    for (const name of ["lint", "type-check", "unit-tests", "integration-tests", "prove"])
+      expect(stdout).to.contain(name)
   })
 
   it("no function or argument is without a description", async () => {

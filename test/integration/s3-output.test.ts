@@ -1,7 +1,7 @@
 /** get-data's output in Amazon S3: one PutObject over real HTTP, whole or not at all, and every way in which it can fail. */
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
-import { copyFile, readFile, writeFile } from "node:fs/promises"
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises"
 import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http"
 import { createServer as createHttpsServer } from "node:https"
 import { type AddressInfo, connect } from "node:net"
@@ -179,6 +179,57 @@ describe("get-data --output s3://", () => {
       expect([exitCode, lengths.length, new Set(lengths).size]).to.deep.equal([0, 2, 1])
     })
 
+    for (const status of [200, 503]) {
+      it(`${status} and then a byte now and again: ends each attempt by --timeout (73)`, async () => {
+        s3.answer((response) => {
+          response.writeHead(status, { "content-type": "application/xml" }).write(" ")
+          const trickle = setInterval(() => response.write(" "), 300)
+          response.on("close", () => clearInterval(trickle))
+        })
+        const { exitCode, stderr, durationMs } = await run({}, "--timeout", "1")
+        expect(exitCode, stderr).to.equal(73)
+        expectOneLine(stderr, /no complete answer of 127\.0\.0\.1:\d+ within 1 s after 2 attempts; is there a way/)
+        expect(s3.received).to.have.length(2)
+        expect(durationMs).to.be.below(15_000)
+      })
+    }
+
+    it("and says more than an error has to say: cuts it off, and goes by its status (73)", async () => {
+      let sent = 0
+      const closed = new Promise<void>((done) => {
+        s3.answer((response) => {
+          response.on("error", () => {}).on("close", () => done())
+          response.writeHead(403, { "content-type": "application/xml" })
+          const more = () => {
+            while (sent < 200 && response.write(Buffer.alloc(1_048_576, "x"))) sent += 1
+            if (sent >= 200) return void response.end()
+            sent += 1
+            response.once("drain", more)
+          }
+          more()
+        })
+      })
+      const { exitCode, stderr } = await run()
+      expect(exitCode, stderr).to.equal(73)
+      expectOneLine(stderr, /not allowed \(403\)/)
+      await closed
+      expect(sent, "MiB sent").to.be.below(50)
+    })
+
+    for (const header of [{ "retry-after": "3600" }, { "x-amz-retry-after": "3600000" }]) {
+      it(`and asks for an hour by ${Object.keys(header)}: waits --max-wait at most`, async () => {
+        const at: number[] = []
+        s3.answer((response, nth) => {
+          at.push(performance.now())
+          response.writeHead(nth === 0 ? 503 : 200, header).end()
+        })
+        const { exitCode, stderr } = await run({}, "--max-wait", "1")
+        expect([exitCode, at.length], stderr).to.deep.equal([0, 2])
+        // The SDK by itself waits 5 s and more.
+        expect((at[1] ?? 0) - (at[0] ?? 0)).to.be.within(950, 4500)
+      })
+    }
+
     it("nobody listens: says so (73)", async () => {
       const { exitCode, stderr } = await run({ AWS_ENDPOINT_URL_S3: "http://127.0.0.1:1" })
       expect(exitCode).to.equal(73)
@@ -206,10 +257,63 @@ describe("get-data --output s3://", () => {
     })
   }
 
+  describe("profiles", () => {
+    const home = () => join(place.folder, "home")
+    beforeEach(async () => {
+      await mkdir(join(home(), ".aws"), { recursive: true })
+      const settings = [
+        `endpoint_url = ${s3.url.href}`,
+        "use_fips_endpoint = perhaps",
+        "retry_mode = none",
+        "region = x",
+      ]
+      const profiles = ["[default]", ...settings, "[profile mine]", ...settings, ""].join("\n")
+      await writeFile(join(home(), ".aws/config"), profiles)
+      s3.answer((response) => response.end())
+    })
+
+    for (const AWS_PROFILE of ["", "mine"]) {
+      it(`${AWS_PROFILE || "default"}: its endpoint_url gets nothing, neither document nor token`, async () => {
+        const { exitCode, stderr } = await run({
+          HOME: home(),
+          AWS_PROFILE,
+          AWS_ENDPOINT_URL_S3: "",
+          // So that nothing goes to AWS either.
+          HTTPS_PROXY: "http://127.0.0.1:1",
+        })
+        expect([exitCode, s3.received.length], stderr).to.deep.equal([73, 0])
+        expectOneLine(stderr, /S3 in eu-central-1 refuses the connection after 2 attempts; .* where HTTPS_PROXY is set/)
+      })
+    }
+
+    it("are not even opened", async function () {
+      this.timeout(30_000)
+      // Whoever opens a pipe that has no writer waits for one.
+      const pipe = join(place.folder, "pipe")
+      await execa("mkfifo", [pipe])
+      const running = run({ HOME: home(), AWS_CONFIG_FILE: pipe, AWS_SHARED_CREDENTIALS_FILE: pipe })
+      const kill = setTimeout(() => running.kill("SIGKILL"), 20_000)
+      const { exitCode, stderr } = await running
+      clearTimeout(kill)
+      expect([exitCode, s3.received.length], stderr).to.deep.equal([0, 1])
+    })
+  })
+
   describe("before NeoWs is asked", () => {
     for (const [what, more, words] of [
       ["a bucket's name that is none", { NEOWS_OUTPUT: "s3://Neows/x" }, /NEOWS_OUTPUT: s3:\/\/ takes a bucket's name/],
       ["no region", { NEOWS_OUTPUT: OBJECT, AWS_REGION: "" }, /AWS_REGION is not set/],
+      ["an address with one slash", { NEOWS_OUTPUT: "s3:/neows/x" }, /NEOWS_OUTPUT: .* s3:\/\/bucket\/key, with two/],
+      [
+        "a token with a line end",
+        { NEOWS_OUTPUT: OBJECT, AWS_SESSION_TOKEN: `${credentials.AWS_SESSION_TOKEN}\n` },
+        /AWS_SESSION_TOKEN: holds a line end/,
+      ],
+      [
+        "FIPS beside an endpoint",
+        { NEOWS_OUTPUT: OBJECT, AWS_USE_FIPS_ENDPOINT: "true" },
+        /AWS_USE_FIPS_ENDPOINT chooses among AWS' own addresses, and AWS_ENDPOINT_URL_S3 names another/,
+      ],
       ["half of the keys", { NEOWS_OUTPUT: OBJECT, AWS_SECRET_ACCESS_KEY: "" }, /one is set; set both/],
     ] as const) {
       it(`refuses ${what} (64)`, async () => {

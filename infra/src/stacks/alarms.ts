@@ -33,6 +33,12 @@ export function alarmTopic(scope: Construct, stage: string, key: IKey, email: st
   return Topic.fromTopicArn(scope, "AlarmsReference", topic.topicArn)
 }
 
+/** The topic's ARN, which its key's policy names before there is a topic. */
+export function alarmTopicArn(scope: Construct, stage: string): string {
+  const { partition, region, account } = Stack.of(scope)
+  return `arn:${partition}:sns:${region}:${account}:perigee-${stage}-alarms`
+}
+
 export interface AlarmOptions {
   readonly metric: IMetric
   /** What happened and what to do about it: the alarm's description is what the mail says. */

@@ -84,7 +84,7 @@ export function customerKey(scope: Construct, id: string, stage: string, options
     description: options.description,
     enableKeyRotation: true,
     policy,
-    removalPolicy: options.keep ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    removalPolicy: options.keep ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
   })
   return Key.fromKeyArn(scope, `${id}Reference`, key.keyArn)
 }

@@ -35,14 +35,15 @@ export class DeliveryStack extends Stack {
     })
     for (const image of IMAGES) this.#repository(image, stage, key)
     for (const name of ROLLED_OUT) {
-      // A rollout writes it from here on; the template never changes, so CloudFormation never writes it again.
+      // A rollout writes it from here on. CloudFormation would write the template's value again at any change to this
+      // resource, so nothing in it may change: no tags either (app.ts).
       const parameter = new StringParameter(this, `${name}-running`, {
         parameterName: imageParameter(stage.name, name),
         description: `Image of ${name} that runs: written by a successful rollout only`,
         stringValue: NOTHING_ROLLED_OUT,
         tier: ParameterTier.STANDARD,
       })
-      if (stage.protect) parameter.applyRemovalPolicy(RemovalPolicy.RETAIN)
+      if (stage.protect) parameter.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
     }
     const releases = new Table(this, "Releases", {
       tableName: releasesTable(stage.name),
@@ -72,7 +73,7 @@ export class DeliveryStack extends Stack {
       encryption: RepositoryEncryption.KMS,
       encryptionKey,
       emptyOnDelete: !stage.protect,
-      removalPolicy: stage.protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: stage.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
       lifecycleRules: [
         {
           rulePriority: 1,

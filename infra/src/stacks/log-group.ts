@@ -12,6 +12,6 @@ export function logGroup(scope: Construct, id: string, stage: Stage, name: strin
     // The stage's check admits CloudWatch's own steps only.
     retention: stage.logDays as RetentionDays,
     encryptionKey,
-    removalPolicy: stage.protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    removalPolicy: stage.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
   })
 }

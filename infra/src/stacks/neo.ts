@@ -1,5 +1,6 @@
 /** NeoWs: the fetcher as a scheduled task that writes to S3, and the same as a Lambda; both leave by the one address. */
 import { ArnFormat, Aws, Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib"
+import { MathExpression, Metric } from "aws-cdk-lib/aws-cloudwatch"
 import { Cluster, ContainerInsights, Secret as ContainerSecret } from "aws-cdk-lib/aws-ecs"
 import { EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events"
 import { SnsTopic } from "aws-cdk-lib/aws-events-targets"
@@ -23,8 +24,8 @@ import { Task } from "./task.ts"
 /** The Lambda's own bound on itself: README, “The Lambda”. */
 const FUNCTION_TIMEOUT = Duration.seconds(15)
 const FUNCTION_MEMORY_MIB = 512
-/** Requests of one invocation at most that NASA counts: README, `NEOWS_RETRIES` (4) and the first. */
-const REQUESTS_OF_ONE_INVOCATION = 5
+/** In an hour, one after the other, a second each. */
+const REQUESTS_OF_ONE_SLOT = 3600
 
 export class NeoStack extends Stack {
   /** @param functionZip the Lambda's package, as `npm run build -w lambda` makes it */
@@ -57,7 +58,7 @@ export class NeoStack extends Stack {
       // A value of Secrets Manager's own, which NASA rejects: whoever has a key puts it in.
       description: "NASA's API key; put yours in. Its first value is random and of no use",
       encryptionKey: key,
-      removalPolicy: stage.protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: stage.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     })
     acknowledge(
       secret,
@@ -82,7 +83,7 @@ export class NeoStack extends Stack {
       lifecycleRules: [
         { noncurrentVersionExpiration: Duration.days(365), abortIncompleteMultipartUploadAfter: Duration.days(1) },
       ],
-      removalPolicy: stage.protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: stage.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     })
     acknowledge(
       bucket,
@@ -99,6 +100,14 @@ export class NeoStack extends Stack {
       vpc: network.vpc,
       containerInsightsV2: ContainerInsights.ENABLED,
     })
+    const scheduled = (metricName: string) =>
+      new Metric({
+        namespace: "AWS/Scheduler",
+        metricName,
+        dimensionsMap: { ScheduleGroup: "default" },
+        statistic: "Sum",
+        period: Duration.minutes(5),
+      })
     const document = `browse/page-${stage.neows.page}.json`
     const task = new Task(this, "Task", stage, {
       name: "get-data",
@@ -137,6 +146,17 @@ export class NeoStack extends Stack {
       conditions: { ArnEquals: { "ecs:cluster": cluster.clusterArn } },
       pattern: "ECS numbers a task definition's revisions: any of this one family",
     })
+    // The task gets its definition's tags, and whoever starts it must be allowed to tag it.
+    const tasks = this.formatArn({
+      service: "ecs",
+      resource: "task",
+      resourceName: `${clusterName(stage.name, "neo")}/*`,
+      arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+    })
+    allow(scheduler, ["ecs:TagResource"], [tasks], {
+      conditions: { StringEquals: { "ecs:CreateAction": "RunTask" } },
+      pattern: "ECS numbers tasks: any of this one cluster",
+    })
     allow(scheduler, ["iam:PassRole"], [task.role.roleArn, task.executionRole.roleArn], {
       conditions: { StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } },
     })
@@ -167,8 +187,20 @@ export class NeoStack extends Stack {
         },
       },
     })
+    const notStarted = new MathExpression({
+      expression: "errors + dropped",
+      usingMetrics: { errors: scheduled("TargetErrorCount"), dropped: scheduled("InvocationDroppedCount") },
+      label: "scheduled fetches that did not start",
+      period: Duration.minutes(5),
+    })
+    alarm(this, "FetchNotStartedAlarm", network.alarms, {
+      metric: notStarted,
+      description: "EventBridge Scheduler could not start the fetch: look at its role and the task definition's image",
+      threshold: 1,
+      periods: 1,
+    })
     const failed = new Rule(this, "FetchFailed", {
-      description: "The scheduled fetch ended with an exit code, or did not start at all",
+      description: "The scheduled fetch ended with an exit code, or its task could not start",
       eventPattern: {
         source: ["aws.ecs"],
         detailType: ["ECS Task State Change"],
@@ -263,11 +295,10 @@ export class NeoStack extends Stack {
 }
 
 /**
- * Invocations at once. An invocation makes {@link REQUESTS_OF_ONE_INVOCATION} requests at most within its time-out, so one
- * at a time makes 1 200 an hour at worst; that many fit the key's hourly limit, and never less than one, the smallest there
- * is. What is over the limit all the same, NASA refuses and the function tells as `RateLimited`.
+ * Invocations at once: as many as stay within the key's hourly limit if each makes a request a second, and never less than
+ * one, the smallest there is. It bounds how many run side by side, not a rate: quicker answers can pass the limit even so,
+ * which NASA then refuses and the function tells as `RateLimited`.
  */
 export function reservedConcurrency({ neows: { hourlyLimit } }: Pick<Stage, "neows">): number {
-  const worst = (3600 / FUNCTION_TIMEOUT.toSeconds()) * REQUESTS_OF_ONE_INVOCATION
-  return Math.max(1, Math.floor(hourlyLimit / worst))
+  return Math.max(1, Math.floor(hourlyLimit / REQUESTS_OF_ONE_SLOT))
 }

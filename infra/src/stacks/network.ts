@@ -36,7 +36,7 @@ import { ANYWHERE } from "../cidr.ts"
 import { EGRESS_IP, EGRESS_ZONE, NO_EGRESS } from "../names.ts"
 import { type Stage, subnetCidr, TIERS, type Tier } from "../stage.ts"
 import { acknowledge } from "./acknowledge.ts"
-import { alarm, alarmTopic, MINUTE } from "./alarms.ts"
+import { alarm, alarmTopic, alarmTopicArn, MINUTE } from "./alarms.ts"
 import { allow } from "./allow.ts"
 import { customerKey, logsUser, output } from "./customer-key.ts"
 import { Endpoints } from "./endpoints.ts"
@@ -114,11 +114,17 @@ export class NetworkStack extends Stack {
       keep: stage.protect,
       users: [
         logsUser(this),
-        ...["cloudwatch.amazonaws.com", "events.amazonaws.com"].map((service) => ({
-          service,
+        {
+          service: "cloudwatch.amazonaws.com",
           actions: ["kms:Decrypt", "kms:GenerateDataKey"],
           condition: { StringEquals: { "aws:SourceAccount": this.account } },
-        })),
+        },
+        {
+          // EventBridge does not tell KMS for whom it asks. Source: SNS developer guide, “Key management”, encrypted topics.
+          service: "events.amazonaws.com",
+          actions: ["kms:Decrypt", "kms:GenerateDataKey"],
+          condition: { StringEquals: { "kms:EncryptionContext:aws:sns:topicArn": alarmTopicArn(this, stage.name) } },
+        },
       ],
     })
     this.alarms = alarmTopic(this, stage.name, this.operationsKey, stage.alarmEmail)
@@ -201,7 +207,7 @@ export class NetworkStack extends Stack {
     })
     eip.addResourceDependency(attachment)
     // Others have this address in their lists of the allowed: it outlives the stack where data does.
-    eip.applyRemovalPolicy(protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY)
+    eip.applyRemovalPolicy(protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY)
 
     const gateways = publicSubnets.map(({ zone: letter, id }) => {
       const here = new CfnCondition(this, `EgressIn${letter.toUpperCase()}`, {

@@ -6,7 +6,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms"
 import { Construct } from "constructs"
 import { clusterName, functionName, imageParameter, ROLLED_OUT, stackName } from "../names.ts"
 import { PLAN_COMMANDS, unionOf } from "../permissions.ts"
-import type { Stage } from "../stage.ts"
+import { SERVICES, type Stage } from "../stage.ts"
 import { type ActionWithoutResource, allow, allowOnAnyResource } from "./allow.ts"
 
 export interface PipelineRolesProps {
@@ -99,6 +99,7 @@ export class PipelineRoles extends Construct {
         "cloudformation:DescribeStacks",
         "cloudformation:DescribeStackEvents",
         "cloudformation:GetTemplate",
+        "cloudformation:GetTemplateSummary",
         "cloudformation:ListStackResources",
       ],
       [...this.#stacks(stage), this.#arn("cloudformation", "stack/CDKToolkit/*")],
@@ -139,6 +140,10 @@ export class PipelineRoles extends Construct {
         this.#arn("lambda", `function:${functionName(stage.name)}:*`),
       ],
     )
+    // CloudFormation reads a template from the bootstrap bucket with the rights of whoever makes the change set.
+    const { partition, region, account } = Stack.of(this)
+    const assets = `arn:${partition}:s3:::cdk-${QUALIFIER}-assets-${account}-${region}/*`
+    allow(role, ["s3:GetObject"], [assets], { pattern: "What the bootstrap bucket holds is named by its content" })
     allowOnAnyResource(role, ["ecs:DescribeTaskDefinition", "ecr:GetAuthorizationToken"])
   }
 
@@ -162,18 +167,25 @@ export class PipelineRoles extends Construct {
       ],
       this.#stacks(stage),
     )
-    this.#allow(role, ["sts:AssumeRole"], [this.#bootstrapRole("file-publishing"), this.#bootstrapRole("lookup")])
+    this.#allow(role, ["sts:AssumeRole"], [this.#bootstrapRole("file-publishing")])
     this.#pass(role, [this.#bootstrapRole("cfn-exec")], "cloudformation.amazonaws.com")
   }
 
   #rollOut(role: Role, stage: Stage): void {
     const platform = clusterName(stage.name, "platform")
     const data = clusterName(stage.name, "data")
-    this.#allow(
-      role,
-      ["ecs:RegisterTaskDefinition", "ecs:RunTask", "ecs:TagResource"],
-      [this.#arn("ecs", `task-definition/perigee-${stage.name}-*:*`)],
-    )
+    const definitions = tasksOf().map((task) => this.#arn("ecs", `task-definition/perigee-${stage.name}-${task}:*`))
+    this.#allow(role, ["ecs:RegisterTaskDefinition", "ecs:TagResource"], definitions)
+    // One-off tasks are the database's, on the data stack's cluster.
+    const oneOff = oneOffTasks().map((task) => this.#arn("ecs", `task-definition/perigee-${stage.name}-${task}:*`))
+    allow(role, ["ecs:RunTask"], oneOff, {
+      conditions: { ArnEquals: { "ecs:cluster": this.#arn("ecs", `cluster/${data}`) } },
+      pattern: PATTERNS,
+    })
+    allow(role, ["ecs:TagResource"], [this.#arn("ecs", `task/${data}/*`)], {
+      conditions: { StringEquals: { "ecs:CreateAction": "RunTask" } },
+      pattern: PATTERNS,
+    })
     this.#allow(
       role,
       ["ecs:UpdateService", "ecs:StopServiceDeployment"],
@@ -190,7 +202,9 @@ export class PipelineRoles extends Construct {
     allowOnAnyResource(role, ["ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions"])
     this.#pass(
       role,
-      [this.#roleArn(`perigee-${stage.name}-*-task`), this.#roleArn(`perigee-${stage.name}-*-execution`)],
+      tasksOf().flatMap((task) =>
+        ["task", "execution"].map((kind) => this.#roleArn(`perigee-${stage.name}-${task}-${kind}`)),
+      ),
       "ecs-tasks.amazonaws.com",
     )
     this.#allow(
@@ -221,6 +235,16 @@ export class PipelineRoles extends Construct {
   }
 }
 
+/** One-off tasks by name: their task definitions' families and roles are called after them. */
+function oneOffTasks(): string[] {
+  return SERVICES.flatMap((service) => [`${service}-roles`, `${service}-migrate`])
+}
+
+/** Every task that a deploy registers or passes roles to. */
+function tasksOf(): string[] {
+  return [...SERVICES, ...oneOffTasks(), "get-data"]
+}
+
 /**
  * Organisation by issuer and audience, project by its own claim, branch by the subject of CircleCI's second token.
  * Source: circleci.com/docs/openid-connect-tokens, “Format of the OpenID Connect ID token”.
@@ -231,5 +255,7 @@ function trust({ circleci: { organizationId, projectId, origin, branch } }: Stag
     StringLike: {
       [`${issuer}:sub`]: `org/${organizationId}/project/${projectId}/user/*/vcs-origin/${origin}/vcs-ref/refs/heads/${branch}`,
     },
+    // A * takes slashes in: without this a branch called x/vcs-origin/<origin>/vcs-ref/refs/heads/main would do.
+    StringNotLike: { [`${issuer}:sub`]: "*/vcs-origin/*/vcs-origin/*" },
   }
 }

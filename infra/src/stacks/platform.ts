@@ -78,7 +78,7 @@ export class PlatformStack extends Stack {
           abortIncompleteMultipartUploadAfter: Duration.days(1),
         },
       ],
-      removalPolicy: stage.protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: stage.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     })
     acknowledge(logs, "AwsSolutions-S1", "A log of reads of the logs would need a log of its own")
     const balancer = new ApplicationLoadBalancer(this, "LoadBalancer", {

@@ -124,7 +124,7 @@ describeWith([python], "the stages on an emulator of AWS", function () {
       [production, "111111111111"],
       [development, "222222222222"],
     ] as const) {
-      accounts[target.name as "production"] = { id, region: target.region, endpoint: ministack.url }
+      accounts[target.name as "production"] = { id, region: target.region, endpoint: ministack.url, home: folder }
     }
     const bootstrapped = Promise.all(
       [production, development].map(async (target) => {

@@ -1,7 +1,5 @@
 /** The CDK toolkit as a process of its own, against ministack: an account there is a 12-digit access key. */
-import { mkdtempSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { resolve } from "node:path"
 import { execa } from "execa"
 import { ROOT } from "../get-data.ts"
 
@@ -13,6 +11,8 @@ export interface Account {
   readonly region: string
   /** Of ministack. */
   readonly endpoint: string
+  /** A folder for what programs keep of their own. */
+  readonly home: string
 }
 
 export interface Ran {
@@ -22,10 +22,10 @@ export interface Ran {
 }
 
 /** What a program needs to see the account and nothing else of AWS: no file, no metadata service, no telemetry. */
-export function environmentOf({ id, region, endpoint }: Account): Record<string, string> {
+export function environmentOf({ id, region, endpoint, home }: Account): Record<string, string> {
   return {
     PATH: process.env["PATH"] ?? "",
-    HOME: mkdtempSync(join(tmpdir(), "perigee-home-")),
+    HOME: home,
     AWS_ACCESS_KEY_ID: id,
     AWS_SECRET_ACCESS_KEY: "any",
     AWS_REGION: region,

@@ -2,12 +2,12 @@
 
 ministack refuses a template with a type it has no handler for. Types whose service it has (EC2, IAM, WAF) are made by
 that service's own actions, with the parameters of AWS' public API; the others are kept as told, so that a template that
-names them deploys, updates and is deleted whole. Types that ministack knows in part (alarms over metric math, a database's
-managed master password, a secret's Ref) are completed. What AWS itself would refuse is refused where a test relies on it: an
-Elastic IP is on one NAT gateway at a time, and a told resource that is deleted must have been there.
+names them deploys, updates and is deleted whole. Types that it knows in part (alarms over metric math, a database's
+managed master password, a secret's Ref) are completed. What AWS itself would refuse is refused where a test relies on
+it: an Elastic IP is on one NAT gateway at a time, and a told resource that is deleted must have been there.
 
-Nothing of ministack's code is in here. The shapes are those of AWS' resource and API references; where ministack offers no
-interface, its tables of handlers and actions and a few of its stores are used by name, so its version is pinned.
+Nothing of ministack's code is in here. The shapes are those of AWS' resource and API references; where ministack offers
+no interface, its tables of handlers and actions and a few of its stores are used by name, so its version is pinned.
 """
 
 import itertools
@@ -39,7 +39,8 @@ def query(service, action, **parameters):
     text = body.decode() if isinstance(body, bytes) else body
     if status >= 400:
         raise Refused(re.sub(r"<[^>]+>|\s+", " ", text).strip())
-    return {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in ElementTree.fromstring(text).iter()}
+    elements = ElementTree.fromstring(text).iter()
+    return {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in elements}
 
 
 def json_action(call, **parameters):
@@ -62,7 +63,7 @@ def tags_of(properties, resource_type):
 
 
 def register(name, create, delete, in_place=()):
-    """A type whose resource is made anew unless only properties of `in_place` differ, which `create` then writes again."""
+    """A type whose resource is made anew unless only properties of `in_place` differ: those `create` writes again."""
 
     def update(physical_id, old, new, stack_name, logical_id=None):
         changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
@@ -139,8 +140,8 @@ def describe_with_addresses(parameters):
         address = ec2._addresses.get(gateway["AllocationId"])
         if address is None or gateway["State"] != "available":
             return match.group(0)
-        item = f"<item><allocationId>{address['AllocationId']}</allocationId><publicIp>{address['PublicIp']}</publicIp></item>"
-        return f"{match.group(1)}<natGatewayAddressSet>{item}</natGatewayAddressSet>"
+        item = f"<allocationId>{address['AllocationId']}</allocationId><publicIp>{address['PublicIp']}</publicIp>"
+        return f"{match.group(1)}<natGatewayAddressSet><item>{item}</item></natGatewayAddressSet>"
 
     pattern = r"(<natGatewayId>(nat-\w+)</natGatewayId>(?:(?!<natGatewayId>).)*?)<natGatewayAddressSet\s*/>"
     text = body.decode() if isinstance(body, bytes) else body
@@ -235,6 +236,8 @@ register("AWS::EC2::SubnetNetworkAclAssociation", create_network_acl_association
 def register_group_rule(direction, peer):
     """The type SecurityGroupIngress or SecurityGroupEgress, whose other group's property is `peer`."""
 
+    prefix_list = peer.replace("SecurityGroup", "PrefixList")
+
     def permission(properties):
         return {
             "IpPermissions__1__IpProtocol": properties["IpProtocol"],
@@ -242,7 +245,7 @@ def register_group_rule(direction, peer):
             "IpPermissions__1__ToPort": properties.get("ToPort"),
             "IpPermissions__1__Groups__1__GroupId": properties.get(peer),
             "IpPermissions__1__IpRanges__1__CidrIp": properties.get("CidrIp"),
-            "IpPermissions__1__PrefixListIds__1__PrefixListId": properties.get(peer.replace("SecurityGroup", "PrefixList")),
+            "IpPermissions__1__PrefixListIds__1__PrefixListId": properties.get(prefix_list),
         }
 
     def create(logical_id, properties, stack_name, known=None):

@@ -598,8 +598,17 @@ describe("app/neows", () => {
     })
 
     it("is cut to a length for one line", async () => {
-      const error = await errorOf((response) => send(response, 400, gatewayError("", "x".repeat(10_000))))
+      const error = await errorOf((response) => send(response, 400, gatewayError("", "x".repeat(3000))))
       expect(error.message.length).to.be.within(100, 400)
+    })
+
+    it("is passed over, and not cleaned, where it is longer than 4 KiB", async () => {
+      const told = async (letters: number) => {
+        const { message } = await errorOf((response) => send(response, 400, gatewayError("", "x".repeat(letters))))
+        return message.includes("xxx")
+      }
+      const around = gatewayError("", "").length
+      expect([await told(4096 - around), await told(4097 - around)]).to.deep.equal([true, false])
     })
 
     it("takes nothing from its status where it is slow, endless or no JSON", async () => {

@@ -156,6 +156,27 @@ describe("app/redact", () => {
     })
   })
 
+  describe("a MiB is cleaned in less than 400 ms of processor", () => {
+    const key = freshKey()
+    const layers = (times: number): string => (times === 0 ? key : everyCharacterEncoded(layers(times - 1)))
+    const filled = (head: string, piece: string) => head + piece.repeat(Math.floor(1_048_576 / piece.length))
+    for (const [what, text] of [
+      ["parameters that are no encodings", filled("?", "%&")],
+      ["addresses with such a parameter", filled("x ", "a://b?% ")],
+      ["addresses with the key's parameter", filled("x ", "a://b?api_key=%41 ")],
+      ["a word that could be a scheme", filled("? ", "a")],
+      ["percent signs", filled("", "%25")],
+      ["the key in five layers of encoding", filled([1, 2, 3, 4, 5].map(layers).join("-"), "a")],
+    ] as const) {
+      it(what, () => {
+        const before = process.threadCpuUsage()
+        expect(redactorOf(key)(text)).not.to.include("api_key")
+        const { user, system } = process.threadCpuUsage(before)
+        expect((user + system) / 1000).to.be.below(400)
+      })
+    }
+  })
+
   describe("withoutKey", () => {
     it("gives a text without the key for every text and key, and never throws", () => {
       const cases = keys.chain((key) => fc.tuple(fc.constant(key), textsWithKey(key)))

@@ -113,6 +113,21 @@ describe("app/s3-place", () => {
     }
   })
 
+  it("takes AWS' addresses for FIPS 140 and for IPv6 by true and false, and neither beside another endpoint", () => {
+    for (const [variable, member] of [
+      ["AWS_USE_FIPS_ENDPOINT", "fips"],
+      ["AWS_USE_DUALSTACK_ENDPOINT", "dualStack"],
+    ] as const) {
+      const chosen = (text: string, more: Environment = {}) =>
+        place("s3://bucket/key", { ...REGION, ...more, [variable]: text })[member]
+      expect(["true", "True", "false", ""].map((text) => chosen(text))).to.deep.equal([true, true, false, false])
+      expect(() => chosen("yes")).to.throw(UsageError, `${variable}: neither true nor false`)
+      const endpoint = { AWS_ENDPOINT_URL: "https://b" }
+      expect(chosen("false", endpoint)).to.equal(false)
+      expect(() => chosen("true", endpoint)).to.throw(UsageError, new RegExp(`^${variable} .* AWS_ENDPOINT_URL names`))
+    }
+  })
+
   describe("credentials", () => {
     const of = (env: Environment) => place("s3://bucket/key", { ...REGION, ...env }).credentials
 
@@ -140,6 +155,26 @@ describe("app/s3-place", () => {
       expect(of({ AWS_PROFILE: "mine" })).to.deep.equal({ kind: "none" })
     })
 
+    it("with a line end or a letter that no header takes are refused, and not repeated", () => {
+      const keys = { AWS_ACCESS_KEY_ID: secret(), AWS_SECRET_ACCESS_KEY: secret(), AWS_SESSION_TOKEN: secret() }
+      const container = {
+        AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/c",
+        AWS_CONTAINER_AUTHORIZATION_TOKEN: `Bearer ${secret()}`,
+      }
+      for (const env of [keys, container] as Environment[]) {
+        expect(() => of(env)).not.to.throw()
+        for (const variable of Object.keys(env).filter((name) => !name.endsWith("URI"))) {
+          for (const wrong of ["\n", "\r", "\0", "é", "\u2028", "\x7f"]) {
+            const text = `${env[variable]}${wrong}`
+            expect(() => of({ ...env, [variable]: text }), variable)
+              .to.throw(UsageError, new RegExp(`^${variable}: holds a line end, or another`))
+              .with.property("message")
+              .not.contains(env[variable])
+          }
+        }
+      }
+    })
+
     it("set by half, or an endpoint that is no address, are refused and not repeated", () => {
       const word = secret()
       for (const env of [
@@ -161,6 +196,10 @@ describe("app/s3-place", () => {
     const read = (argv: string[], env: Environment) => settingsOf(parseFlags(argv), env)
     expect(read(["--output", "s3://bucket/key"], REGION).s3).to.include({ bucket: "bucket", key: "key" })
     expect(read([], { ...REGION, NEOWS_OUTPUT: "s3://bucket/key" }).s3).to.include({ bucket: "bucket" })
+    for (const mistyped of ["s3:/bucket/key", "s3:bucket/key", "S3:/bucket/key", "s3:"]) {
+      expect(() => read(["--output", mistyped], REGION)).to.throw(UsageError, /^--output: .* with two slashes/)
+    }
+    expect(read(["--output", "./s3:/a"], REGION)).to.include({ s3: undefined, output: "./s3:/a" })
     expect(() => read([], { ...REGION, NEOWS_OUTPUT: "s3://b/key" })).to.throw(UsageError, /^NEOWS_OUTPUT: /)
     expect(read([], { AWS_REGION: "nowhere", AWS_ACCESS_KEY_ID: "half" }).s3).to.equal(undefined)
   })

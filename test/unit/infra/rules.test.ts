@@ -17,6 +17,12 @@ const OWN: readonly [rule: RegExp, type: string, property: string, value: unknow
     "NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp",
     "ENABLED",
   ],
+  [
+    /scheduled task must have no public address/,
+    "AWS::Scheduler::Schedule",
+    "Target.EcsParameters.NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp",
+    "ENABLED",
+  ],
   [/database must not be publicly accessible/, "AWS::RDS::DBInstance", "PubliclyAccessible", true],
   [/database must let tasks in by IAM/, "AWS::RDS::DBInstance", "EnableIAMDatabaseAuthentication", false],
   [/database's storage must be encrypted/, "AWS::RDS::DBInstance", "StorageEncrypted", false],

@@ -74,6 +74,12 @@ describe("lambda/answer", () => {
     expect([a, b]).to.deep.equal([1.5, [20]])
   })
 
+  it("of members with one name a direct caller gets the last, by HTTP all", () => {
+    const document = '{"a":1,"b":2,"a":3}'
+    expect(JSON.stringify(answerOf(document, DIRECT))).to.equal('{"a":3,"b":2}')
+    expect((answerOf(document, GATEWAY) as HttpAnswer).body).to.equal(document)
+  })
+
   it("to a direct caller a member __proto__ is a member", () => {
     const document = '{"__proto__":{"polluted":true},"a":1}'
     expect(JSON.stringify(answerOf(document, DIRECT))).to.equal(document)
@@ -106,6 +112,15 @@ describe("lambda/answer", () => {
       const document = JSON.stringify({ a: '"'.repeat(LIMITS.alb / 4) })
       expect(Buffer.byteLength(document)).to.be.below(LIMITS.alb * 0.6)
       expect(() => answerOf(document, ALB)).to.throw(/at most/)
+    })
+
+    it("also where its digits are looked at", () => {
+      const document = (letters: number) => `{"a":1.0,"b":"${"x".repeat(letters)}"}`
+      const most = LIMITS.direct - document(0).length
+      expect(sent(answerOf(document(most), DIRECT))).to.equal(LIMITS.direct)
+      expect(() => answerOf(document(most + 1), DIRECT))
+        .to.throw(/at most/)
+        .with.property("name", "AnswerTooLarge")
     })
 
     it("measured as it is sent: escapes that the runtime does not send do not count", () => {

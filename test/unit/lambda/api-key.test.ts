@@ -1,4 +1,5 @@
 /** Claims about the API key: one read shared by all, kept for its time, read anew once after a rejection. */
+import { mock } from "node:test"
 import { expect } from "chai"
 import { ApiKey, type ReadText } from "../../../lambda/src/api-key.ts"
 import { KeyUnavailable } from "../../../lambda/src/errors.ts"
@@ -148,18 +149,28 @@ describe("lambda/api-key", () => {
       expect(warnings.join()).to.match(/holds no key: .*; the key that was read before is used on$/)
     })
 
-    it("is used on after a second where there is no answer at all", async () => {
-      const source = apiKey(SECRET, 0, async (from, signal) => {
-        if (reads === 0) return await read(from, signal)
-        return await new Promise<never>((_, fail) => {
-          signal.addEventListener("abort", () => fail(new KeyUnavailable((signal.reason as Error).name)))
-        })
-      })
+    it("is tried again after its time-to-live where that is less than 30 s", async () => {
+      const source = apiKey(SECRET, 10_000, unreliable)
       await source.current()
-      const started = performance.now()
-      expect(await source.current({ warn })).to.equal(text)
-      expect(performance.now() - started).to.be.within(900, 2000)
-      expect(warnings.join()).to.match(/^TimeoutError; /)
+      fails = away
+      for (const ms of [10_000, 9999, 1]) {
+        await clock.sleep(ms)
+        expect(await source.current({ warn })).to.equal(text)
+      }
+      expect([reads, warnings.length]).to.deep.equal([3, 2])
+    })
+
+    it("ends with whoever is out of time: nothing is put off, and nothing warned of", async () => {
+      const source = apiKey(SECRET, 0, unreliable)
+      await source.current()
+      fails = () => new Promise<never>(() => {})
+      const out = new AbortController()
+      const asked = source.current({ signal: out.signal, warn })
+      out.abort(new Error("out of time"))
+      expect((await rejection(asked)).message).to.equal("out of time")
+      fails = undefined
+      text = freshKey()
+      expect([await source.current({ warn }), warnings]).to.deep.equal([text, []])
     })
 
     it("is none after NASA rejected it", async () => {
@@ -201,7 +212,7 @@ describe("lambda/api-key", () => {
       first.abort()
       const second = source.current()
       ends[0]?.(freshKey())
-      await old
+      await rejection(old)
       const third = source.current()
       ends[1]?.(text)
       expect(await Promise.all([second, third, source.current()])).to.deep.equal([text, text, text])
@@ -215,7 +226,7 @@ describe("lambda/api-key", () => {
       ends[3]?.(text)
       await newer
       ends[2]?.(freshKey())
-      await late
+      await rejection(late)
       expect(await another.current()).to.equal(text)
     })
 
@@ -228,6 +239,102 @@ describe("lambda/api-key", () => {
       ends[0]?.(text)
       expect(await second).to.equal(text)
       expect(signals[0]?.aborted).to.equal(false)
+    })
+  })
+
+  describe("is waited for", () => {
+    /** Reads that end when the test says so, or when they are stopped. */
+    let ends: ((text: string) => void)[]
+    const slow: ReadText = (_, signal) =>
+      new Promise((end, fail) => {
+        ends.push(end)
+        signal.addEventListener("abort", () => fail(new KeyUnavailable("stopped")))
+      })
+    /** Where the asker is after so many milliseconds: `pending`, the key, or the error's words. */
+    const after = async (ms: number, asked: Promise<string | undefined>): Promise<string | undefined> => {
+      mock.timers.tick(ms)
+      const now = new Promise<string>((turn) => setImmediate(() => turn("pending")))
+      return await Promise.race([asked.catch((error: Error) => error.message), now])
+    }
+    const LATE = "NASA_API_KEY_SECRET_ID: it can't be read (no answer in time)"
+    beforeEach(() => {
+      ends = []
+      mock.timers.enable({ apis: ["setTimeout"] })
+    })
+    afterEach(() => mock.timers.reset())
+    /** One whose key's time is over. */
+    const stale = async (): Promise<ApiKey> => {
+      const source = apiKey(SECRET, 1000, slow)
+      const first = source.current()
+      ends[0]?.(text)
+      await first
+      await clock.sleep(1000)
+      return source
+    }
+
+    it("5 s where there is none yet", async () => {
+      const asked = apiKey(SECRET, 300_000, slow).current()
+      expect([await after(4999, asked), await after(1, asked)]).to.deep.equal(["pending", LATE])
+    })
+
+    it("1 s where an old one can be used on, which is then used for 1 s more", async () => {
+      const source = await stale()
+      const warnings: string[] = []
+      const asked = source.current({ warn: (message) => void warnings.push(message) })
+      expect([await after(999, asked), await after(1, asked)]).to.deep.equal(["pending", text])
+      expect(warnings).to.deep.equal([`${LATE}; the key that was read before is used on`])
+      await clock.sleep(999)
+      expect([await source.current(), ends.length]).to.deep.equal([text, 2])
+    })
+
+    it("half of what is left of the time where that is less than 1 s", async () => {
+      const asked = (await stale()).current({ leftMs: 600 })
+      expect([await after(299, asked), await after(1, asked)]).to.deep.equal(["pending", text])
+    })
+
+    it("5 s after a rejection, by a read of its own where another began before it", async () => {
+      const source = await stale()
+      const refresh = source.current()
+      const asked = source.after(text)
+      expect(ends).to.have.length(3)
+      expect([await after(1000, refresh), await after(3999, asked), await after(1, asked)]).to.deep.equal([
+        text,
+        "pending",
+        LATE,
+      ])
+    })
+
+    it("after a rejection by a read that began after it: what an earlier one brings is neither used nor kept", async () => {
+      const source = await stale()
+      const refresh = source.current()
+      const asked = [source.after(text), source.after(text)]
+      const rotated = freshKey()
+      ends[2]?.(rotated)
+      expect(await Promise.all(asked)).to.deep.equal([rotated, rotated])
+      ends[1]?.(text)
+      expect([await refresh, await source.current(), ends.length]).to.deep.equal([text, rotated, 3])
+    })
+
+    it("1 s, and what another read meanwhile is used in the place of the old one", async () => {
+      const source = await stale()
+      const refresh = source.current()
+      const asked = source.after(text)
+      const rotated = freshKey()
+      ends[2]?.(rotated)
+      await asked
+      expect([await after(1000, refresh), await source.current()]).to.deep.equal([rotated, rotated])
+    })
+
+    it("1 s where an old one can be used on, although another waits for the same read 5 s", async () => {
+      const source = await stale()
+      const asked = source.after(text)
+      const current = source.current()
+      expect(ends).to.have.length(2)
+      expect([await after(999, current), await after(1, current)]).to.deep.equal(["pending", text])
+      const rotated = freshKey()
+      expect(await after(3000, asked)).to.equal("pending")
+      ends[1]?.(rotated)
+      expect([await asked, await source.current()]).to.deep.equal([rotated, rotated])
     })
   })
 

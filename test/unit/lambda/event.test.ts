@@ -67,6 +67,8 @@ describe("lambda/event", () => {
       [gateway({ page: "12" }), 12, 20],
       [gateway({ page: "12", size: "3", other: "x" }), 12, 3],
       [rest({ page: "12" }), 12, 20],
+      [{ ...rest({ page: "12" }), multiValueQueryStringParameters: { page: ["12"] } }, 12, 20],
+      [{ ...rest({ page: "12" }), multiValueQueryStringParameters: null }, 12, 20],
       [alb({ page: "12", size: "20" }), 12, 20],
       [multi({ page: ["12"], size: ["7"] }), 12, 7],
     ]
@@ -96,6 +98,8 @@ describe("lambda/event", () => {
       [{ page: 2_147_483_648 }, "InvalidPage", page("2147483648")],
       [{ page: "99999999999" }, "InvalidPage", page('"99999999999"')],
       [{ page: "9".repeat(400) }, "InvalidPage", page("a text of 400 characters")],
+      [JSON.parse('{"page":1e400}'), "InvalidPage", page("a number too large")],
+      [JSON.parse('{"page":1,"size":-1e400}'), "InvalidSize", size("a number too small")],
       [{ page: true }, "InvalidPage", page("true")],
       [{ page: [1] }, "InvalidPage", page("an array of 1")],
       [{ page: { $gt: 0 } }, "InvalidPage", page("an object")],
@@ -124,6 +128,11 @@ describe("lambda/event", () => {
       [{ ...gateway(), page: 1 }, "InvalidPage", `query parameter page: missing; ${PAGES}`],
       [alb({ page: "%31" }), "InvalidPage", `query parameter ${page('"%31"')}`],
       [alb(null), "InvalidPage", `query parameter page: missing; ${PAGES}`],
+      [
+        { ...rest({ page: "2" }), multiValueQueryStringParameters: { page: ["1", "2"] } },
+        "InvalidPage",
+        `query parameter ${page("an array of 2")}`,
+      ],
       [multi({ page: ["1", "2"] }), "InvalidPage", `query parameter ${page("an array of 2")}`],
       [multi({ page: [] }), "InvalidPage", `query parameter ${page("an array of 0")}`],
     ]

@@ -345,6 +345,7 @@ for (const name of STAGES) {
           StringLike: {
             [`${issuer}:sub`]: `org/${organizationId}/project/${projectId}/user/*/vcs-origin/${origin}/vcs-ref/refs/heads/${branch}`,
           },
+          StringNotLike: { [`${issuer}:sub`]: "*/vcs-origin/*/vcs-origin/*" },
         })
       }
     })
@@ -406,8 +407,9 @@ describe("the Lambda's reserved concurrency", () => {
   for (const [hourlyLimit, expected] of [
     [30, 1],
     [1000, 1],
-    [2400, 2],
-    [12_000, 10],
+    [3599, 1],
+    [7200, 2],
+    [12_000, 3],
   ] as const) {
     it(`is ${expected} for ${hourlyLimit} requests an hour`, () => {
       const { neows } = stage("production")

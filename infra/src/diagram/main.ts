@@ -1,0 +1,99 @@
+/** `npm run diagram -- --stage=<name>`: draws a stage's templates, with no account, no network and no browser. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join, relative, resolve } from "node:path"
+import { parseArgs } from "node:util"
+import { stageNamed } from "../../config/stages.ts"
+import { Subject } from "../proofs/proof.ts"
+import { prove } from "../proofs/prove.ts"
+import { reportMarkdown } from "../proofs/report.ts"
+import { type Stage, StageError } from "../stage.ts"
+import { templatesOfStage } from "../stage-templates.ts"
+import { readTemplates, type Template, TemplateError } from "../templates/read.ts"
+import { withTables } from "./document.ts"
+import { PNG_FILE, picturesOf } from "./pictures.ts"
+import { stale } from "./stale.ts"
+
+const ROOT = resolve(import.meta.dirname, "../../..")
+const OUT = resolve(ROOT, "docs/architecture")
+/** As seen from there. */
+const DOCUMENT = "../architecture.md"
+
+const HELP = `npm run diagram -- --stage=<name> [--templates=<folder>] [--out=docs/architecture] [--check]
+
+Draws a stage: architecture.svg, architecture.png and architecture.html, a page with what each resource is. In
+docs/architecture it brings the tables of docs/architecture.md up to date too.
+  --templates  a folder of CloudFormation templates, such as npm run synth makes; without it they are synthesized
+  --check      write nothing; say which of SVG, page and tables are not what the templates give
+Exit codes: 0; 64 flag or stage; 65 a template is wrong, or --check found something stale; 66 the folder is missing;
+73 the pictures can't be written.
+`
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(argv: string[]): Promise<number> {
+  try {
+    const { values } = parseArgs({
+      args: argv,
+      options: {
+        stage: { type: "string" },
+        templates: { type: "string" },
+        out: { type: "string", default: OUT },
+        check: { type: "boolean", default: false },
+        help: { type: "boolean" },
+      },
+    })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    const stage = stageNamed(values.stage)
+    const templates =
+      values.templates === undefined ? await templatesOfStage(stage) : readTemplates(resolve(values.templates))
+    const pictures = picturesOf(new Subject(templates, stage))
+    const out = resolve(values.out)
+    // The document beside the pictures' own folder has the tables of the same templates.
+    const texts = out === OUT ? { ...pictures.texts, [DOCUMENT]: documentOf(templates, stage) } : pictures.texts
+    if (values.check) return check(out, texts, stage)
+    return write(out, { ...texts, [PNG_FILE]: pictures.png() })
+  } catch (error) {
+    if (error instanceof StageError) return refuse(64, error.message)
+    if (error instanceof TemplateError) return refuse(error.missing ? 66 : 65, error.message)
+    if (error instanceof TypeError && "code" in error) return refuse(64, `${error.message}; see --help`)
+    throw error
+  }
+}
+
+function documentOf(templates: readonly Template[], stage: Stage): string {
+  return withTables(readFileSync(resolve(OUT, DOCUMENT), "utf8"), reportMarkdown(prove(templates, stage)))
+}
+
+function check(out: string, texts: Readonly<Record<string, string>>, { name }: Stage): number {
+  const found = stale(out, texts)
+  if (found.length === 0) {
+    process.stdout.write(`${Object.keys(texts).join(", ")} in ${shown(out)} are what the templates give\n`)
+    return 0
+  }
+  const which = found.map(({ file, why }) => `${shown(join(out, file))} ${why}`).join("; ")
+  return refuse(65, `${which}; npm run diagram -- --stage=${name} draws anew`)
+}
+
+function write(out: string, files: Readonly<Record<string, string | Uint8Array>>): number {
+  try {
+    mkdirSync(out, { recursive: true })
+    for (const [file, content] of Object.entries(files)) writeFileSync(join(out, file), content)
+  } catch (error) {
+    return refuse(73, `${shown(out)} can't be written (${(error as NodeJS.ErrnoException).code}); give another --out`)
+  }
+  process.stdout.write(`${Object.keys(files).join(", ")} in ${shown(out)}\n`)
+  return 0
+}
+
+function shown(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short === "" || short.startsWith("..") ? path : short
+}
+
+function refuse(code: number, message: string): number {
+  process.stderr.write(`diagram: ${message}\n`)
+  return code
+}
