@@ -32,6 +32,7 @@ const SUITES: readonly Lane[] = [
   { script: "test:unit", suite: "unit" },
   { script: "test:integration:fetcher", suite: "integration" },
   { script: "test:integration:services", suite: "services" },
+  { script: "test:integration:deploy", suite: "deploy" },
   { script: "test:integration:infra", suite: "infra" },
   { script: "test:e2e", suite: "e2e" },
 ]

@@ -3,6 +3,7 @@
 /** Exit codes, after sysexits(3) where it has one. */
 export const EXIT = {
   usage: 64,
+  unfit: 65,
   noStack: 66,
   unreachable: 69,
   defect: 70,
@@ -23,14 +24,17 @@ export class Refusal extends Error {
   }
 }
 
-/** Names of errors by which AWS says who is asking, or may not. Source: CloudFormation API reference, "Common Errors". */
+/** Names of errors by which AWS says who is asking, or may not. Source: CloudFormation API
+ * reference, "Common Errors"; STS API reference, AssumeRoleWithWebIdentity. */
 const DENIED = new Set([
   "AccessDenied",
   "AccessDeniedException",
   "ExpiredToken",
   "ExpiredTokenException",
+  "IDPRejectedClaimException",
   "IncompleteSignature",
   "InvalidClientTokenId",
+  "InvalidIdentityTokenException",
   "MissingAuthenticationToken",
   "NotAuthorized",
   "OptInRequired",

@@ -73,6 +73,11 @@ export function allowed(options: AllowedOptions): Allowed {
     roles: roles(options),
     policies: policies(options),
     anyResource: {
+      "cloudformation:ListStacks": "AWS knows no resource for it",
+      "ec2:DescribeAddresses": "AWS knows no resource for it",
+      "ec2:DescribeAvailabilityZones": "AWS knows no resource for it",
+      "servicequotas:GetAWSDefaultServiceQuota": "AWS knows no resource for it",
+      "servicequotas:GetServiceQuota": "AWS knows no resource for it",
       "ecr:GetAuthorizationToken": "the token is the registry's",
       "ecs:DescribeTaskDefinition": "AWS knows no resource for it",
       "ecs:DeregisterTaskDefinition": "AWS knows no resource for it",
@@ -246,18 +251,44 @@ function pipeline(
     ...on([`s3 cdk-hnb659fds-assets-\${AWS::AccountId}-${region}/*`], "s3:GetObject"),
     ...on(["*"], "ecr:GetAuthorizationToken ecs:DescribeTaskDefinition"),
   ]
+  const record = (actions: string) => [
+    ...on([`dynamodb table/${name}-releases`], actions),
+    ...on(
+      [`kms alias/${name}-delivery`],
+      "kms:Decrypt",
+      `StringEquals kms:ViaService dynamodb.${region}.amazonaws.com`,
+    ),
+  ]
   return {
     [`${name}-pipeline-plan`]: {
       trust,
       may: [
-        ...reads,
         ...changeSets,
-        ...on(stacks, "cloudformation:CreateChangeSet cloudformation:DeleteChangeSet"),
         ...on(
-          ["get_data", "neows_lambda", ...SERVICES].map((image) => `ecr repository/${name}/${image}`),
-          "ecr:BatchCheckLayerAvailability ecr:CompleteLayerUpload ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart",
+          stacks,
+          "cloudformation:CreateChangeSet cloudformation:DeleteChangeSet cloudformation:DescribeChangeSet cloudformation:DescribeStacks cloudformation:GetTemplate cloudformation:GetTemplateSummary cloudformation:ListChangeSets cloudformation:ListStackResources",
         ),
-        ...on([`kms alias/${name}-images`], "kms:DescribeKey"),
+        ...on([`s3 cdk-hnb659fds-assets-\${AWS::AccountId}-${region}/*`], "s3:GetObject"),
+        ...on(["ssm parameter/cdk-bootstrap/hnb659fds/version"], "ssm:GetParameter"),
+        ...on(images, "ssm:GetParameters"),
+        ...on(
+          [`ecr repository/${name}/*`],
+          "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:CompleteLayerUpload ecr:DescribeImages ecr:DescribeRepositories ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart",
+        ),
+        ...on([`kms alias/${name}-delivery`], "kms:DescribeKey"),
+        ...on(rollouts.slice(0, 1), "ecs:DescribeServices"),
+        ...on(lambda, "lambda:GetAlias lambda:GetFunctionConfiguration"),
+        ...on(["acm certificate/*"], "acm:DescribeCertificate"),
+        ...on([`iam role/${name}-*`], "iam:GetRole iam:SimulatePrincipalPolicy"),
+        ...on(
+          [`secretsmanager secret:perigee/${stage}/*`, "secretsmanager secret:rds!db-*"],
+          "secretsmanager:DescribeSecret",
+        ),
+        ...on(
+          ["*"],
+          "cloudformation:ListStacks ec2:DescribeAddresses ec2:DescribeAvailabilityZones ecr:GetAuthorizationToken ecs:DescribeTaskDefinition servicequotas:GetAWSDefaultServiceQuota servicequotas:GetServiceQuota",
+        ),
+        ...record("dynamodb:GetItem dynamodb:Query"),
       ],
     },
     [`${name}-pipeline-deploy`]: {
@@ -265,6 +296,7 @@ function pipeline(
       may: [
         ...reads,
         ...changeSets,
+        ...record("dynamodb:DeleteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"),
         ...on(
           stacks,
           "cloudformation:ContinueUpdateRollback cloudformation:CreateChangeSet cloudformation:DeleteChangeSet cloudformation:ExecuteChangeSet cloudformation:UpdateTerminationProtection",
@@ -353,7 +385,7 @@ function policies({ stage, region, endpoints }: AllowedOptions): Allowed["polici
         `StringEquals kms:EncryptionContext:aws:sns:topicArn sns ${name}-alarms`,
       ],
     ],
-    [`kms alias/${name}-images`]: [byIam],
+    [`kms alias/${name}-delivery`]: [byIam],
     [`kms alias/${name}-data`]: [byIam],
     [`kms alias/${name}-neo`]: [byIam],
     "platform/AccessLogsPolicy": [

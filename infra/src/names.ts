@@ -31,8 +31,19 @@ export function imageParameter(stage: string, name: RolledOutName): string {
   return `/perigee/${stage}/${name}/image`
 }
 
+/** What an image parameter holds before anything was rolled out. */
+export const NOTHING_ROLLED_OUT = "none"
+
 export function repositoryName(stage: string, image: ImageName): string {
   return `perigee-${stage}/${image}`
+}
+
+/**
+ * The table of releases and of the one lock, partition `kind` (`release` or `lock`), sort key `id`: who deployed what, when,
+ * and what came of it.
+ */
+export function releasesTable(stage: string): string {
+  return `perigee-${stage}-releases`
 }
 
 /** The Lambda's name. */

@@ -25,12 +25,15 @@ export interface Ministack {
   close(): Promise<void>
 }
 
-/**
- * Installs it, once a checkout, and starts it.
- *
- * @param hostedZone the id of the Route 53 zone that an account makes, instead of one at random
- */
-export async function startMinistack({ hostedZone }: { readonly hostedZone?: string } = {}): Promise<Ministack> {
+export interface MinistackOptions {
+  /** Id of the Route 53 zone that an account makes, instead of one at random. */
+  readonly hostedZone?: string
+  /** Whether signatures and IAM's policies are enforced; an account's root has the secret `test`. */
+  readonly permissions?: boolean
+}
+
+/** Installs it, once a checkout, and starts it. */
+export async function startMinistack({ hostedZone, permissions }: MinistackOptions = {}): Promise<Ministack> {
   const interpreter = await interpreterWith(REQUIREMENT)
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -44,6 +47,7 @@ export async function startMinistack({ hostedZone }: { readonly hostedZone?: str
       GATEWAY_PORT: `${port}`,
       HOME: "/nonexistent",
       ...(hostedZone !== undefined && { PERIGEE_HOSTED_ZONE: hostedZone }),
+      ...(permissions && { AUTH: "true" }),
     },
     reject: false,
     stdin: "ignore",

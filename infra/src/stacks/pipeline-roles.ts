@@ -1,27 +1,29 @@
 /** The two roles that CircleCI's jobs take by OIDC, of one organisation, project and branch: one plans, one deploys. */
 import { DefaultStackSynthesizer, Duration, Stack } from "aws-cdk-lib"
-import type { Repository } from "aws-cdk-lib/aws-ecr"
+import type { Table } from "aws-cdk-lib/aws-dynamodb"
 import { Role, WebIdentityPrincipal } from "aws-cdk-lib/aws-iam"
 import type { IKey } from "aws-cdk-lib/aws-kms"
 import { Construct } from "constructs"
 import { clusterName, functionName, imageParameter, ROLLED_OUT, stackName } from "../names.ts"
+import { PLAN_COMMANDS, unionOf } from "../permissions.ts"
 import { SERVICES, type Stage } from "../stage.ts"
-import { allow, allowOnAnyResource } from "./allow.ts"
+import { type ActionWithoutResource, allow, allowOnAnyResource } from "./allow.ts"
 
 export interface PipelineRolesProps {
   /** The OIDC provider's address without its scheme, which its claims are named after. */
   readonly issuer: string
   readonly providerArn: string
-  readonly repositories: readonly Repository[]
-  readonly imagesKey: IKey
+  /** Encrypts images and releases. */
+  readonly key: IKey
+  readonly releases: Table
 }
 
 const QUALIFIER = DefaultStackSynthesizer.DEFAULT_QUALIFIER
 
 /** Why some names end in `*`: what they stand for is made, and numbered, by AWS or by a deploy. */
 const PATTERNS =
-  "Names end in * where AWS numbers what is made: change sets, task revisions, tasks, deployments, function versions; " +
-  "all begin with this stage's own prefix"
+  "Names end in * where AWS numbers what is made: change sets, task revisions, tasks, deployments, function versions, " +
+  "certificates, secrets, or where this stage has several of a kind; all that can be named begin with its own prefix"
 
 export class PipelineRoles extends Construct {
   readonly plan: Role
@@ -38,10 +40,15 @@ export class PipelineRoles extends Construct {
       })
     this.plan = role("plan", "Pushes images, prepares change sets and reads what runs; executes nothing")
     this.deploy = role("deploy", "Executes approved change sets, rolls out, rolls back")
-    this.#read(this.plan, stage)
+    this.#commands(this.plan, stage, props)
     this.#read(this.deploy, stage)
-    this.#publish(this.plan, props)
-    this.#changeSets(this.plan, stage)
+    this.#releases(this.deploy, props, [
+      "dynamodb:DeleteItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    ])
     this.#execute(this.deploy, stage)
     this.#rollOut(this.deploy, stage)
   }
@@ -71,7 +78,20 @@ export class PipelineRoles extends Construct {
     )
   }
 
-  /** What both need to see. */
+  /** What the commands need that make nothing run, from the table that docs/permissions.md tells too. */
+  #commands(role: Role, stage: Stage, { key }: PipelineRolesProps): void {
+    const { partition, region, account } = Stack.of(this)
+    const place = { partition, region, account, stage: stage.name, deliveryKeyArn: key.keyArn }
+    for (const { actions, resources, conditions } of unionOf(PLAN_COMMANDS, place)) {
+      if (resources.length === 1 && resources[0] === "*") {
+        allowOnAnyResource(role, actions as ActionWithoutResource[])
+      } else {
+        allow(role, actions, resources, { ...(conditions && { conditions }), pattern: PATTERNS })
+      }
+    }
+  }
+
+  /** What whoever deploys needs to see. */
   #read(role: Role, stage: Stage): void {
     this.#allow(
       role,
@@ -127,26 +147,12 @@ export class PipelineRoles extends Construct {
     allowOnAnyResource(role, ["ecs:DescribeTaskDefinition", "ecr:GetAuthorizationToken"])
   }
 
-  #publish(role: Role, { repositories, imagesKey }: PipelineRolesProps): void {
-    this.#allow(
-      role,
-      [
-        "ecr:BatchCheckLayerAvailability",
-        "ecr:CompleteLayerUpload",
-        "ecr:InitiateLayerUpload",
-        "ecr:PutImage",
-        "ecr:UploadLayerPart",
-      ],
-      repositories.map(({ repositoryArn }) => repositoryArn),
-    )
-    this.#allow(role, ["kms:DescribeKey"], [imagesKey.keyArn])
-  }
-
-  /** Change sets are made and thrown away; nothing here executes one. */
-  #changeSets(role: Role, stage: Stage): void {
-    this.#allow(role, ["cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet"], this.#stacks(stage))
-    this.#allow(role, ["sts:AssumeRole"], [this.#bootstrapRole("file-publishing")])
-    this.#pass(role, [this.#bootstrapRole("cfn-exec")], "cloudformation.amazonaws.com")
+  #releases(role: Role, { key, releases }: PipelineRolesProps, actions: readonly string[]): void {
+    const { region } = Stack.of(this)
+    allow(role, actions, [releases.tableArn])
+    allow(role, ["kms:Decrypt"], [key.keyArn], {
+      conditions: { StringEquals: { "kms:ViaService": `dynamodb.${region}.amazonaws.com` } },
+    })
   }
 
   #execute(role: Role, stage: Stage): void {

@@ -41,8 +41,14 @@ import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm"
 import { expect } from "chai"
 import { execa } from "execa"
 import { stageApp } from "../../../infra/src/app.ts"
-import { clusterName, imageParameter, ROLLED_OUT, STACKS, stackName } from "../../../infra/src/names.ts"
-import { NOTHING_ROLLED_OUT } from "../../../infra/src/stacks/delivery.ts"
+import {
+  clusterName,
+  imageParameter,
+  NOTHING_ROLLED_OUT,
+  ROLLED_OUT,
+  STACKS,
+  stackName,
+} from "../../../infra/src/names.ts"
 import { SERVICES, type Stage, TIERS } from "../../../infra/src/stage.ts"
 import { pack } from "../../../lambda/build.ts"
 import { ROOT } from "../../support/get-data.ts"

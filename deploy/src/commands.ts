@@ -1,0 +1,9 @@
+/** Every command there is, in the order of a first deployment. */
+import { bootstrap } from "./bootstrap.ts"
+import type { Command } from "./command.ts"
+import { diff } from "./diff.ts"
+import { history } from "./history.ts"
+import { status } from "./status.ts"
+import { verify } from "./verify.ts"
+
+export const COMMANDS: readonly Command[] = [bootstrap, verify, diff, status, history]

@@ -1,0 +1,60 @@
+/** What a command works with: the stage, AWS, where to talk to, and when to stop. Nothing below reads the environment. */
+import type { AwsCredentialIdentityProvider } from "@aws-sdk/types"
+import type { Stage } from "../../infra/src/stage.ts"
+
+export interface Session {
+  readonly stage: Stage
+  readonly aws: Aws
+  /** One line of progress, to a person: stderr. Masked. */
+  readonly say: (line: string) => void
+  /** The result: stdout. Masked. */
+  readonly print: (text: string) => void
+  /** Aborted by a signal; every request of a command takes it. */
+  readonly signal: AbortSignal
+  readonly now: () => Date
+  /** The repository's root. */
+  readonly root: string
+}
+
+/** What every client of the AWS SDK is made with; endpoints are the SDK's own matter (`AWS_ENDPOINT_URL`). */
+export interface AwsSettings {
+  readonly region: string
+  readonly credentials: AwsCredentialIdentityProvider
+  /** Attempts at a request, throttling included. */
+  readonly maxAttempts: number
+  /** Milliseconds for a connection, and for one attempt: an answer that does not come is an attempt that failed. */
+  readonly requestHandler: {
+    readonly connectionTimeout: number
+    readonly requestTimeout: number
+    readonly throwOnRequestTimeout: true
+  }
+}
+
+/** An answer within 20 s, or the attempt has failed: nothing that is asked of AWS here takes as long. */
+export const REQUEST_HANDLER: AwsSettings["requestHandler"] = {
+  connectionTimeout: 5_000,
+  requestTimeout: 20_000,
+  throwOnRequestTimeout: true,
+}
+
+/** The clients of one run: each is made when it is first asked for. */
+export class Aws {
+  readonly settings: AwsSettings
+  readonly #clients = new Map<unknown, { destroy(): void }>()
+
+  constructor(settings: AwsSettings) {
+    this.settings = settings
+  }
+
+  client<Client extends { destroy(): void }>(kind: new (settings: AwsSettings) => Client): Client {
+    const made = this.#clients.get(kind) ?? new kind(this.settings)
+    this.#clients.set(kind, made)
+    return made as Client
+  }
+
+  /** Closes connections, so that the process can end. */
+  destroy(): void {
+    for (const client of this.#clients.values()) client.destroy()
+    this.#clients.clear()
+  }
+}

@@ -1,0 +1,68 @@
+/** `npm run permissions`: writes docs/permissions.md from the table of permissions. */
+import { writeFileSync } from "node:fs"
+import { resolve } from "node:path"
+import {
+  PERMITTED_COMMANDS,
+  type Permission,
+  type PermittedCommand,
+  PLAN_COMMANDS,
+  permissionsOf,
+  policyOf,
+} from "./permissions.ts"
+
+export const DOCUMENT = resolve(import.meta.dirname, "../../docs/permissions.md")
+
+const PLACE = {
+  partition: "aws",
+  region: "<region>",
+  account: "<account>",
+  stage: "<stage>",
+  deliveryKeyArn: "arn:aws:kms:<region>:<account>:key/<key of the delivery stack>",
+}
+
+const HEAD = `# Permissions
+
+What each command of \`npm run deploy\` needs in the account, and no more. Made of the table in
+[\`infra/src/permissions.ts\`](../infra/src/permissions.ts) by \`npm run permissions\`; the role \`perigee-<stage>-pipeline-plan\`
+is made of the same table: ${PLAN_COMMANDS.join(", ")}.
+
+Put the stage's name, its account and region in place of \`<stage>\`, \`<account>\` and \`<region>\`. Every command asks STS who
+it is, which needs no permission. A statement marked *through* is needed by the service named there, on the caller's behalf:
+the command never sends such an action itself.
+
+Tests run \`verify\`, \`diff\`, \`status\` and \`history\` against an emulator that enforces IAM: each with its policy, and each
+with one action after the other taken out, which it must name. The same tests record what \`bootstrap\` sends. The emulator
+has no Service Quotas and no KMS check behind DynamoDB, and its CloudFormation acts with no role: the first is denied by the
+test itself, the others are read from AWS' documentation.
+`
+
+/** @returns the document as Markdown */
+export function permissionsDocument(): string {
+  return [HEAD, ...PERMITTED_COMMANDS.map(section)].join("\n")
+}
+
+function section(command: PermittedCommand): string {
+  const permissions = permissionsOf(command, PLACE)
+  const policy = JSON.stringify(policyOf(permissions), null, 2)
+  return `## ${command}
+
+| actions | why |
+|---|---|
+${permissions.map(row).join("\n")}
+
+<details><summary>Policy</summary>
+
+\`\`\`json
+${policy}
+\`\`\`
+
+</details>
+`
+}
+
+function row({ actions, why, through }: Permission): string {
+  const names = actions.map((action) => `\`${action}\``).join(", ")
+  return `| ${names} | ${why}${through === undefined ? "" : ` *(through ${through})*`} |`
+}
+
+if (import.meta.main) writeFileSync(DOCUMENT, permissionsDocument())

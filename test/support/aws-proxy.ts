@@ -1,0 +1,145 @@
+/**
+ * A plain HTTP proxy in front of an emulator of AWS: writes down the actions that come by, as IAM names them, and answers
+ * in the emulator's place where a test says so. Signatures stay whole: the `Host` that was signed is passed on.
+ */
+import { once } from "node:events"
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse, request as send } from "node:http"
+import type { AddressInfo } from "node:net"
+
+export interface Call {
+  /** Such as `ecs:DescribeServices`; `GET /path` for what is no action of an API. */
+  readonly action: string
+  /** Access key id that signed it, or undefined where nothing did. */
+  readonly signer: string | undefined
+  readonly method: string
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+export interface Reply {
+  readonly status: number
+  readonly type?: string
+  readonly body: string | Buffer
+}
+
+/** `cut` ends the connection with no answer, `silence` keeps it open; undefined passes the call on. */
+export type Answer = (call: Call, nth: number) => Reply | "cut" | "silence" | undefined | Promise<Reply | undefined>
+
+export class AwsProxy {
+  readonly calls: Call[] = []
+  readonly url: string
+  readonly #server: Server
+  readonly #target: URL
+  readonly #answers: { readonly action: string | undefined; readonly answer: Answer; nth: number }[] = []
+
+  private constructor(server: Server, target: string) {
+    this.#server = server
+    this.#target = new URL(target)
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    server.on("request", (request, response) => {
+      const chunks: Buffer[] = []
+      request.on("data", (chunk: Buffer) => chunks.push(chunk))
+      request.on("end", () => {
+        const bytes = Buffer.concat(chunks)
+        const call = callOf(request.method ?? "", request.url ?? "", request.headers, bytes.toString("latin1"))
+        this.calls.push(call)
+        void this.#serve(call, bytes, response)
+      })
+    })
+  }
+
+  static async open(target: string): Promise<AwsProxy> {
+    const server = createServer()
+    await once(server.listen(0, "127.0.0.1"), "listening")
+    return new AwsProxy(server, target)
+  }
+
+  /** From here on, before what was said earlier. @param action undefined for every call */
+  on(action: string | undefined, answer: Answer): void {
+    this.#answers.unshift({ action, answer, nth: 0 })
+  }
+
+  /** Takes the last `on` back, and forgets the calls. */
+  off(): void {
+    this.#answers.shift()
+    this.forget()
+  }
+
+  forget(): void {
+    this.calls.length = 0
+  }
+
+  /** The actions that came by, once each, in order of their names. */
+  actions(signer?: string): string[] {
+    const of = this.calls.filter((call) => signer === undefined || call.signer === signer)
+    return [...new Set(of.map(({ action }) => action))].sort()
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections()
+    this.#server.close()
+    await once(this.#server, "close")
+  }
+
+  async #serve(call: Call, bytes: Buffer, response: ServerResponse): Promise<void> {
+    for (const one of this.#answers) {
+      if (one.action !== undefined && one.action !== call.action) continue
+      const reply = await one.answer(call, one.nth++)
+      if (reply === "cut") return void response.socket?.destroy()
+      if (reply === "silence") return
+      if (reply !== undefined) {
+        response.writeHead(reply.status, { "content-type": reply.type ?? "application/x-amz-json-1.1" })
+        return void response.end(reply.body)
+      }
+    }
+    const { status, headers, body } = await this.pass(call, bytes)
+    response.writeHead(status, headers)
+    response.end(body)
+  }
+
+  /** The emulator's own answer. */
+  async pass(call: Call, bytes: Buffer = Buffer.from(call.body, "latin1")) {
+    const upstream = send({
+      host: this.#target.hostname,
+      port: this.#target.port,
+      method: call.method,
+      path: call.path,
+      headers: call.headers,
+    })
+    upstream.end(bytes)
+    const [answer] = await once(upstream, "response")
+    const parts: Buffer[] = []
+    for await (const part of answer) parts.push(part as Buffer)
+    const { "transfer-encoding": _, ...headers } = answer.headers as IncomingHttpHeaders
+    return { status: answer.statusCode as number, headers, body: Buffer.concat(parts) }
+  }
+}
+
+function callOf(method: string, path: string, headers: IncomingHttpHeaders, body: string): Call {
+  const [, signer, service = ""] = /Credential=([^/]+)\/\d+\/[^/]+\/([^/]+)\//.exec(headers.authorization ?? "") ?? []
+  const target = headers["x-amz-target"]?.toString().split(".").at(-1)
+  const form = new URLSearchParams(body).get("Action") ?? undefined
+  const rpc = /\/operation\/(\w+)$/.exec(path)?.[1]
+  const name = target ?? form ?? rpc ?? restAction(service, method, path)
+  const prefix = service || (form?.startsWith("AssumeRole") ? "sts" : "")
+  const action = name === undefined || prefix === "" ? `${method} ${path}` : `${prefix}:${name}`
+  return { action, signer, method, path, headers, body }
+}
+
+/** Source: Lambda API reference, “Request syntax” of each; S3 API reference. */
+function restAction(service: string, method: string, path: string): string | undefined {
+  const { pathname, searchParams } = new URL(path, "http://host")
+  if (service === "lambda" && method === "GET") {
+    if (/\/functions\/[^/]+\/configuration$/.test(pathname)) return "GetFunctionConfiguration"
+    if (/\/functions\/[^/]+\/aliases\/[^/]+$/.test(pathname)) return "GetAlias"
+  }
+  if (service === "s3") {
+    if (searchParams.has("location")) return "GetBucketLocation"
+    if (searchParams.has("encryption")) return "GetEncryptionConfiguration"
+    if (searchParams.has("list-type")) return "ListBucket"
+    if (method === "PUT") return "PutObject"
+    if (method === "GET" || method === "HEAD") return "GetObject"
+  }
+  return undefined
+}
