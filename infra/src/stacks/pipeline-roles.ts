@@ -147,6 +147,7 @@ export class PipelineRoles extends Construct {
       [
         "ecr:BatchCheckLayerAvailability",
         "ecr:CompleteLayerUpload",
+        "ecr:DescribeRepositories",
         "ecr:InitiateLayerUpload",
         "ecr:PutImage",
         "ecr:UploadLayerPart",
