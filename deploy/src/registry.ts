@@ -281,6 +281,8 @@ export class Registry {
         // To the registry alone: where it leads, the address has what is needed.
         headers: { ...headers, ...(own ? { authorization: this.#settings.authorization } : {}) },
         body: body?.() ?? null,
+        // undici closes the connection after a HEAD unless told not to: a TLS handshake for every layer.
+        reset: false,
       })
       const chunks: Buffer[] = []
       let length = 0

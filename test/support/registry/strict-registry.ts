@@ -39,6 +39,8 @@ export class StrictRegistry {
   readonly requests: Logged[] = []
   /** Uploads under way at once, at most. */
   mostUploads = 0
+  /** Connections that were opened. */
+  connections = 0
   readonly #repositories = new Map<string, Repository>()
   readonly #faults: { readonly matches: RegExp; readonly fault: Fault }[] = []
   readonly #authorization: string
@@ -52,6 +54,9 @@ export class StrictRegistry {
     this.#authorization = authorization
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((error: unknown) => response.destroy(error as Error))
+    })
+    this.#server.on("connection", () => {
+      this.connections += 1
     })
     this.#store = createServer((request, response) => {
       const [, name = "", digest = ""] = /^\/(.+)\/(sha256:\w+)$/.exec(request.url ?? "") ?? []

@@ -1,5 +1,5 @@
 /** The commit that is published, told by real git in folders of the test's own, or by the caller. */
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect } from "chai"
@@ -74,6 +74,16 @@ describe("the revision that is published", () => {
     expect((await revision()).tag)
       .to.equal(two)
       .and.not.to.equal(three)
+  })
+
+  it("sees a change of the same size in the very second of the index", async () => {
+    const second = new Date(2026, 0, 1)
+    await git("config", "core.trustctime", "false")
+    await utimes(join(folder, "file"), second, second)
+    await git("update-index", "--refresh")
+    await writeFile(join(folder, "file"), "two\n")
+    for (const path of ["file", ".git/index"]) await utimes(join(folder, path), second, second)
+    expect((await revision()).changes).to.match(/^[0-9a-f]{40}$/)
   })
 
   it("may be told where git tells the same, and nothing else", async () => {
