@@ -22,6 +22,7 @@ import { assembly, drawing, proofs } from "./infra.ts"
 import { Lambda } from "./lambda.ts"
 import { standIn } from "./neows.ts"
 import { platform } from "./platform.ts"
+import { published } from "./publish.ts"
 import { labels, revisionOf } from "./revision.ts"
 import { summaryOf } from "./summary.ts"
 
@@ -202,6 +203,42 @@ export class Perigee {
   @func()
   diagram(stage: string = "production"): Directory {
     return drawing(this.workspace(), stage)
+  }
+
+  /**
+   * Pushes images to a stage's repositories in ECR, but those that are there, and gives digests.json, an SBOM for each image
+   * (CycloneDX JSON) and lambda.zip: dagger -m . call publish --stage=development … export --path=output/publish
+   *
+   * @param git folder whose .git tells the commit
+   * @param stage one of infra/config: development or production, which takes no tree with changes
+   * @param lambdaImage base image of the Lambda: AWS' for Node 24, or one that keeps to its places
+   * @param commit the commit in full, where there is no .git to tell it
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async publish(
+    @argument({ defaultPath: "/", ignore: ["*", "!.git"] }) git: Directory,
+    stage: string,
+    lambdaImage: string = "public.ecr.aws/lambda/nodejs:24",
+    commit: string = "",
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<Directory> {
+    const revision = (await revisionOf(this.source, git)) || commit
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    const publication = { stage, source: this.source, bases: this.bases(), lambdaImage, revision, identity }
+    return await published(this.workspace(), publication)
   }
 
   /** Formatting and lint of every file */

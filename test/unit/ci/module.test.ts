@@ -318,6 +318,109 @@ describe("the Dagger module", () => {
     expect(chains.at(-1)).to.contain('directory("path":"/perigee/output/architecture")')
   })
 
+  describe("publish", () => {
+    const named = (id: string) => dag.loadSecretFromID(id as never)
+    const answers = { exists: true, commit: COMMIT, isEmpty: true, digest: "xxh3:fedcba9876543210" }
+    type Rest =
+      Parameters<InstanceType<typeof Perigee>["publish"]> extends [unknown, unknown, ...infer More] ? More : never
+    const publish = async (told: Answers, ...rest: Rest) =>
+      await chainsOf(() => pipeline("registry.example/node:24").publish(directory("GIT"), "development", ...rest), told)
+    const keys: Rest = [undefined, "", named("KEY-ID"), named("SECRET-KEY"), named("SESSION")]
+    const execOfDeploy = (chains: readonly string[]) =>
+      chains.find((chain) => /"deploy","--","publish".*\.sync$/.test(chain)) ?? ""
+
+    it("mounts every image as a tarball beside the deploy program, which alone runs", async () => {
+      const exec = execOfDeploy(await publish(answers, ...keys))
+      for (const name of ["get_data", "neows_lambda", "user_metadata", "flight_metadata", "flights_availability"]) {
+        expect(exec).to.match(
+          new RegExp(`withMountedFile\\("path":"/images/${name}\\.tar","source":"SOURCE\\.dockerBuild`),
+        )
+      }
+      expect(exec)
+        .to.contain("asTarball")
+        .and.to.contain('{\\"name\\":\\"SERVICE\\",\\"value\\":\\"flight_metadata\\"}')
+      const args = `"publish","--stage=development","--images=/images","--out=output/publish","--commit=${COMMIT}"`
+      expect(exec).to.contain(args).and.to.contain('"--node-image=registry.example/node:24"')
+      expect(exec.match(/"deploy","--"/g)).to.have.length(1)
+    })
+
+    it("gives digests.json's folder, made in this call", async () => {
+      const chains = await publish(answers, ...keys)
+      expect(chains.at(-1)).to.match(/directory\("path":"output\/publish"\)\.sync$/)
+    })
+
+    it("names no secret in any query: they are variables and files of the deploy container", async () => {
+      const oidc: Rest = [
+        undefined,
+        "",
+        undefined,
+        undefined,
+        undefined,
+        named("PROFILE"),
+        named("OIDC"),
+        "arn:aws:iam::1:role/r",
+      ]
+      const chains = [...(await publish(answers, ...keys)), ...(await publish(answers, ...oidc))]
+      for (const chain of chains) {
+        expect(chain).not.to.match(/plaintext|setSecret|withNewFile|withRegistryAuth/)
+        expect(chain).not.to.match(/withEnvVariable\("name":"AWS_(ACCESS|SECRET|SESSION)/)
+        for (const [args = ""] of chain.matchAll(/withExec\("args":\[[^\]]*\]/g)) {
+          expect(args).not.to.match(/KEY-ID|SECRET-KEY|"SESSION"|OIDC"|PROFILE/)
+        }
+      }
+      const all = chains.join("\n")
+      for (const [variable, id] of [
+        ["ACCESS_KEY_ID", "KEY-ID"],
+        ["SECRET_ACCESS_KEY", "SECRET-KEY"],
+        ["SESSION_TOKEN", "SESSION"],
+      ]) {
+        expect(all).to.contain(`withSecretVariable("name":"AWS_${variable}","secret":"${id}")`)
+      }
+      expect(all).to.contain('withMountedSecret("path":"/run/secrets/oidc_token","source":"OIDC")')
+      expect(all).to.contain('"--role-arn=arn:aws:iam::1:role/r","--oidc-token=file:///run/secrets/oidc_token"')
+      expect(all).to.contain('"AWS_SHARED_CREDENTIALS_FILE","value":"/run/secrets/aws_profile"')
+    })
+
+    it("sets no credentials where none are given", async () => {
+      expect((await publish(answers)).join()).not.to.match(/AWS_|oidc|role-arn/)
+    })
+
+    it("acts again at a second call", async () => {
+      const calls: (string | undefined)[] = []
+      for (const _ of [1, 2]) {
+        const exec = execOfDeploy(await publish(answers, ...keys))
+        calls.push(/PERIGEE_CALL","value":"([\w-]{36})"\)\.withExec/.exec(exec)?.[1])
+      }
+      expect(calls).to.satisfy(([first, second]: string[]) => first && second && first !== second)
+    })
+
+    it("asks a service in AWS' place on its first port, and AWS where there is none", async () => {
+      const exec = execOfDeploy(
+        await publish(answers, ...([...keys, undefined, undefined, "", service()] as unknown as Rest)),
+      )
+      expect(exec).to.contain('withServiceBinding("alias":"aws","service":"SERVICE")')
+      expect(exec).to.contain('"AWS_ENDPOINT_URL","value":"http://aws:8080"')
+    })
+
+    it("tells the program of a tree with changes, by a digest of the tree", async () => {
+      const exec = execOfDeploy(await publish({ ...answers, isEmpty: false }, ...keys))
+      expect(exec).to.contain(`"--commit=${COMMIT}","--changes=xxh3:fedcba9876543210"`)
+      expect(exec).to.contain(`${COMMIT}-dirty`)
+    })
+
+    it("takes the commit from the caller where there is no git, and asks for it", async () => {
+      const told = "fedcba9876543210fedcba9876543210fedcba98"
+      expect(execOfDeploy(await publish({ exists: false }, undefined, told))).to.contain(`"--commit=${told}"`)
+      let failed: unknown
+      await chainsOf(() =>
+        pipeline()
+          .publish(directory("GIT"), "development")
+          .catch((error: unknown) => (failed = error)),
+      )
+      expect(failed).to.match(/git can't tell the commit from this folder: give it, --commit=/)
+    })
+  })
+
   it("names no path of the host in any query", async () => {
     const all = [
       ...(await chainsOf(() => pipeline().ci())),
@@ -357,7 +460,7 @@ describe("the Dagger module", () => {
 
     it("what reads or changes the outside is never cached as a function", () => {
       const never = declared.filter(({ decorators }) => decorators.includes('cache: "never"')).map(({ name }) => name)
-      expect(never).to.deep.equal(["run", "extractOutput", "echo", "demo", "platform", "ci", "invoke"])
+      expect(never).to.deep.equal(["run", "extractOutput", "echo", "demo", "platform", "publish", "ci", "invoke"])
     })
 
     it("the engine, the SDK and CircleCI's CLI are of one version", () => {
