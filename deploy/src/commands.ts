@@ -3,8 +3,9 @@ import { bootstrap } from "./bootstrap.ts"
 import type { Command } from "./command.ts"
 import { diff } from "./diff.ts"
 import { history } from "./history.ts"
+import { plan } from "./plan/command.ts"
 import { publish } from "./publish.ts"
 import { status } from "./status.ts"
 import { verify } from "./verify.ts"
 
-export const COMMANDS: readonly Command[] = [bootstrap, publish, verify, diff, status, history]
+export const COMMANDS: readonly Command[] = [bootstrap, publish, verify, plan, diff, status, history]

@@ -53,7 +53,10 @@ async function main(argv: readonly string[]): Promise<number> {
     aws = new Aws({ region: stage.region, credentials, maxAttempts: MAX_ATTEMPTS, requestHandler: REQUEST_HANDLER })
     const print = (text: string) => process.stdout.write(`${masking.mask(text)}\n`)
     const root = resolve(import.meta.dirname, "../..")
-    return await command.run({ stage, aws, say, print, signal: stopped.signal, now: () => new Date(), root }, values)
+    // Source: no-color.org.
+    const colours = process.stdout.isTTY && (process.env["NO_COLOR"] ?? "") === ""
+    const session = { stage, aws, say, print, colours, signal: stopped.signal, now: () => new Date(), root }
+    return await command.run(session, values)
   } catch (error) {
     return told(signalled === undefined ? refusalOf(error) : stopped.signal.reason, error, verbose)
   } finally {

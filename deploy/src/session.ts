@@ -12,6 +12,8 @@ export interface Session {
   /** Aborted by a signal; every request of a command takes it. */
   readonly signal: AbortSignal
   readonly now: () => Date
+  /** Whether stdout is a person's terminal that wants colours. */
+  readonly colours?: boolean
   /** The repository's root. */
   readonly root: string
 }

@@ -19,6 +19,8 @@ from xml.etree import ElementTree
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2, iam, route53, secretsmanager, waf
+from ministack.services.cloudformation import _stacks
+from ministack.services.cloudformation.handlers import _ACTION_HANDLERS
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
 # The services' own actions, by the names of the API reference.
@@ -473,3 +475,25 @@ _RESOURCE_HANDLERS[ALARM] = {
     "update_with_logical_id": True,
     "delete": lambda physical_id, properties: alarm_handler(properties)["delete"](physical_id, properties),
 }
+
+
+# Parameters that are SSM parameters' names: CloudFormation tells the name as the value, and beside it what it held then
+
+describe_stacks = _ACTION_HANDLERS["DescribeStacks"]
+
+
+def describe_with_names(parameters):
+    """DescribeStacks, which ministack answers with what a parameter held in the place of its name."""
+    status, headers, body = describe_stacks(parameters)
+    text = body.decode() if isinstance(body, bytes) else body
+    for stack in _stacks.values():
+        for key, known in (stack.get("_resolved_params") or {}).items():
+            if isinstance(known, dict) and "SsmName" in known:
+                head = f"<ParameterKey>{key}</ParameterKey><ParameterValue>"
+                value = known["Value"]
+                resolved = f"{head}{known['SsmName']}</ParameterValue><ResolvedValue>{value}</ResolvedValue>"
+                text = text.replace(f"{head}{value}</ParameterValue>", resolved)
+    return status, headers, text.encode()
+
+
+_ACTION_HANDLERS["DescribeStacks"] = describe_with_names

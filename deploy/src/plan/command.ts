@@ -1,0 +1,259 @@
+/** `plan`: synthesizes, compares with what is deployed, proves, and tells; it changes nothing. */
+import { randomBytes } from "node:crypto"
+import { existsSync } from "node:fs"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import type { ResourceChange } from "@aws-sdk/client-cloudformation"
+import { GetParameterCommand, GetParametersCommand, SSMClient } from "@aws-sdk/client-ssm"
+import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts"
+import { STAGES } from "../../../infra/config/stages.ts"
+import { imageParameter, ROLLED_OUT } from "../../../infra/src/names.ts"
+import type { Stage } from "../../../infra/src/stage.ts"
+import type { Command, Values } from "../command.ts"
+import { EXIT, Refusal, refusalOf } from "../refusal.ts"
+import type { Session } from "../session.ts"
+import { publishAssets } from "./assets.ts"
+import { type ChangeSet, changeSet, deleteChangeSet, deployedStack, stackNames } from "./cloudformation.ts"
+import { COLOURED, PLAIN } from "./colours.ts"
+import { type Digests, digestsIn, plannedImages, runningDigest } from "./images.ts"
+import { givenParameters, plannedParameters } from "./parameters.ts"
+import { differs, type Plan, planDigest, planOf } from "./plan.ts"
+import { type DeployedStack, type PlannedStack, plannedStacks } from "./stacks.ts"
+import { planText } from "./text.ts"
+
+/** The CDK's own: whether an account and region are bootstrapped, and since which version they take what we make. */
+const BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
+const BOOTSTRAP_AT_LEAST = 6
+
+export const plan: Command = {
+  name: "plan",
+  summary: "Tells what a deploy would change, proves it, and changes nothing",
+  flags: {
+    images: {
+      type: "string",
+      value: "FILE",
+      help: "digests as publish gives them; without it the images that run stay",
+    },
+    out: { type: "string", value: "FILE", help: "the plan as JSON goes there, for an approval" },
+    assembly: { type: "string", value: "FOLDER", help: "a cloud assembly instead of a synthesis" },
+    parameters: { type: "string", value: "LIST", help: "stack parameters, Name=value,…; others keep their values" },
+    "keep-change-sets": { type: "boolean", help: "don't delete the change sets: the plan names them" },
+  },
+  async run(session, values) {
+    const { colours = false } = session
+    const made = await makePlan(session, optionsOf(values))
+    const json = JSON.stringify(made, undefined, 2)
+    const out = values["out"] as string | undefined
+    if (out !== undefined) await written(out, json)
+    session.print(values["json"] ? json : planText(made, colours ? COLOURED : PLAIN))
+    if (made.proofs.failed.length === 0) return 0
+    session.say(
+      `plan: ${made.proofs.failed.map(({ id }) => id).join(", ")} can't be proved; nothing of it is fit to deploy`,
+    )
+    return EXIT.invalid
+  },
+}
+
+export interface PlanOptions {
+  /** A file of digests. */
+  readonly images?: string | undefined
+  /** A cloud assembly; synthesized otherwise. */
+  readonly assembly?: string | undefined
+  /** `Name=value,…` */
+  readonly parameters?: string | undefined
+  readonly keepChangeSets?: boolean | undefined
+}
+
+function optionsOf(values: Values): PlanOptions {
+  return {
+    images: values["images"] as string | undefined,
+    assembly: values["assembly"] as string | undefined,
+    parameters: values["parameters"] as string | undefined,
+    keepChangeSets: values["keep-change-sets"] as boolean | undefined,
+  }
+}
+
+/**
+ * Reads, makes change sets, deletes them; executes nothing.
+ *
+ * @throws Refusal it can't be told
+ */
+export async function makePlan(session: Session, options: PlanOptions): Promise<Plan> {
+  const { stage, say } = session
+  const asked = options.images === undefined ? {} : await digestsIn(options.images, stage.name)
+  const account = await accountOf(session)
+  await checkBootstrapped(session, account)
+  const temporary = options.assembly === undefined ? await mkdtemp(join(tmpdir(), "perigee-plan-")) : undefined
+  try {
+    const assembly = temporary ?? resolve(options.assembly ?? "")
+    if (temporary !== undefined) await synthesize(session, temporary)
+    const planned = plannedStacks(assembly)
+    checkAssembly(stage, planned, account)
+    const given = givenParameters(
+      options.parameters,
+      planned.map(({ template }) => template),
+    )
+    say("plan: reading what is deployed")
+    const deployed = await deployedStacks(session, planned)
+    const parameters = new Map(
+      planned.map(({ name, template }) => {
+        const there = deployed.find((one) => one.name === name)
+        return [name, plannedParameters(name, template, there?.parameters, given)] as const
+      }),
+    )
+    const running = await imagesRunning(session)
+    const images = plannedImages(
+      Object.fromEntries(
+        ROLLED_OUT.map((name) => [name, runningDigest(running[imageParameter(stage.name, name)])]),
+      ) as Digests,
+      asked,
+    )
+    const basis = { stage, account, planned, deployed, parameters, images }
+    const updates = planned.filter((stack) => {
+      const there = deployed.find(({ name }) => name === stack.name)
+      return there !== undefined && differs(stack, there, parameters.get(stack.name) ?? [], running)
+    })
+    if (updates.length === 0) return planOf(basis)
+
+    say(`plan: asking CloudFormation about ${updates.map(({ name }) => name).join(", ")}`)
+    await publishAssets(
+      session,
+      assembly,
+      updates.map(({ name }) => name),
+    )
+    const changeSetName = `perigee-plan-${planDigest(basis).slice(0, 12)}-${randomBytes(4).toString("hex")}`
+    const made: ChangeSet[] = []
+    let keep = false
+    try {
+      for (const stack of updates) {
+        const one = await changeSet(session, stack, {
+          account,
+          changeSetName,
+          parameters: parameters.get(stack.name) ?? [],
+        })
+        made.push(one)
+      }
+      const told = new Map(made.map(({ stack, changes }) => [stack, changes] as [string, readonly ResourceChange[]]))
+      const keepable = made.filter(({ changes }) => changes.length > 0)
+      const kept = new Map(options.keepChangeSets ? keepable.map(({ stack }) => [stack, changeSetName]) : [])
+      const plan = planOf({ ...basis, told, kept })
+      keep = options.keepChangeSets ?? false
+      return plan
+    } finally {
+      if (!keep) {
+        for (const one of made.filter(({ changes }) => changes.length > 0)) {
+          await deleteChangeSet(session, one).catch(() => {
+            say(`plan: the change set ${one.changeSetName} of ${one.stackName} is left behind; delete it`)
+          })
+        }
+      }
+    }
+  } finally {
+    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true })
+  }
+}
+
+async function accountOf({ aws, signal, stage }: Session): Promise<string> {
+  const { Account = "" } = await aws
+    .client(STSClient)
+    .send(new GetCallerIdentityCommand({}), { abortSignal: signal })
+    .catch((error: unknown) => {
+      throw refusalOf(error)
+    })
+  if (stage.account !== undefined && stage.account !== Account) {
+    const what = `these credentials are of account ${Account}, and the stage ${stage.name} is of ${stage.account}`
+    throw new Refusal(EXIT.configuration, what)
+  }
+  return Account
+}
+
+async function checkBootstrapped({ aws, signal, stage }: Session, account: string): Promise<void> {
+  const mend = `npm run deploy -- bootstrap --stage=${stage.name}`
+  const where = `account ${account} in ${stage.region}`
+  try {
+    const { Parameter } = await aws
+      .client(SSMClient)
+      .send(new GetParameterCommand({ Name: BOOTSTRAP_VERSION }), { abortSignal: signal })
+    if (Number(Parameter?.Value) >= BOOTSTRAP_AT_LEAST) return
+    const what = `${where} has version ${Parameter?.Value} of the CDK's bootstrap; ${BOOTSTRAP_AT_LEAST} or later is needed`
+    throw new Refusal(EXIT.noStack, `${what}: ${mend}`)
+  } catch (error) {
+    if (error instanceof Error && error.name === "ParameterNotFound") {
+      throw new Refusal(EXIT.noStack, `${where} is not bootstrapped for the CDK: ${mend}`, { cause: error })
+    }
+    throw refusalOf(error)
+  }
+}
+
+/** With every rule: what breaks one is not planned. */
+async function synthesize({ stage, root, say }: Session, outdir: string): Promise<void> {
+  const functionZip = join(root, "lambda/dist/lambda.zip")
+  if (!existsSync(functionZip)) {
+    throw new Refusal(EXIT.noStack, `${functionZip} is not there; npm run build -w lambda makes it`)
+  }
+  say("plan: synthesizing")
+  const { stageApp } = await import("../../../infra/src/app.ts")
+  try {
+    stageApp(stage, { outdir, functionZip }).app.synth()
+  } catch (error) {
+    // What is wrong is on stderr already, construct by construct.
+    if (error instanceof Error && /^Validation failed/.test(error.message)) {
+      const what = "the stage breaks the rules above; nothing of it is fit to deploy"
+      throw new Refusal(EXIT.invalid, what, { cause: error })
+    }
+    throw error
+  }
+}
+
+function checkAssembly(stage: Stage, planned: readonly PlannedStack[], account: string): void {
+  const prefix = `perigee-${stage.name}-`
+  for (const { stackName, region, account: own } of planned) {
+    if (!stackName.startsWith(prefix)) {
+      throw new Refusal(
+        EXIT.usage,
+        `--assembly has ${stackName}, which is no stack of ${stage.name}; synthesize it anew`,
+      )
+    }
+    if ((region ?? stage.region) !== stage.region || (own ?? account) !== account) {
+      const what = `${stackName} is synthesized for ${own ?? "any account"} in ${region}`
+      throw new Refusal(EXIT.configuration, `${what}; here it is ${account} in ${stage.region}`)
+    }
+  }
+}
+
+async function deployedStacks(session: Session, planned: readonly PlannedStack[]): Promise<DeployedStack[]> {
+  const { stage, say } = session
+  const prefix = `perigee-${stage.name}-`
+  const notOurs = STAGES.filter((one) => one.name.startsWith(`${stage.name}-`)).map(({ name }) => `perigee-${name}-`)
+  const names = await stackNames(session, prefix, notOurs)
+  if (names === undefined)
+    say("plan: this role may not list stacks: one that is no longer in the stage would not be told")
+  const known = planned.map(({ name, stackName }) => ({ name, stackName, optional: false }))
+  const others = (names ?? [])
+    .filter((stackName) => !planned.some((one) => one.stackName === stackName))
+    .map((stackName) => ({ name: stackName.slice(prefix.length), stackName, optional: true }))
+  const found = await Promise.all(
+    [...known, ...others].map(({ name, stackName, optional }) => deployedStack(session, name, stackName, optional)),
+  )
+  return found.filter((one) => one !== undefined)
+}
+
+/** By the name of the parameter; without those that no delivery stack has made yet. */
+async function imagesRunning({ aws, signal, stage }: Session): Promise<Record<string, string>> {
+  const { Parameters = [] } = await aws
+    .client(SSMClient)
+    .send(new GetParametersCommand({ Names: ROLLED_OUT.map((name) => imageParameter(stage.name, name)) }), {
+      abortSignal: signal,
+    })
+    .catch((error: unknown) => {
+      throw refusalOf(error)
+    })
+  return Object.fromEntries(Parameters.map(({ Name = "", Value = "" }) => [Name, Value]))
+}
+
+async function written(path: string, json: string): Promise<void> {
+  await writeFile(path, `${json}\n`).catch((cause: unknown) => {
+    throw new Refusal(EXIT.usage, `--out: ${path} can't be written; give a file in a folder that is there`, { cause })
+  })
+}
