@@ -217,13 +217,11 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
         const Value = `222222222222.dkr.ecr.eu-central-1.amazonaws.com/perigee-development/${name}@${digest("f")}`
         await ssm.send(new PutParameterCommand({ Name: imageParameter("development", name), Value, Overwrite: true }))
       }
-      const file = join(folder, "running.json")
-      writeFileSync(file, JSON.stringify({ images: Object.fromEntries(ROLLED_OUT.map((name) => [name, digest("f")])) }))
-      const [running, asked] = [await planned("development"), await planned("development", `--images=${file}`)]
+      const running = await planned("development")
       expect(running.images.map(({ before, after }) => [before, after])).to.deep.equal(
         ROLLED_OUT.map(() => [digest("f"), digest("f")]),
       )
-      expect(running.digest).to.equal(asked.digest)
+      expect(running.digest).to.not.equal(first.digest)
       // CloudFormation would take the images over into new revisions, which is what runs already: nothing to ask about.
       const revised = running.stacks.flatMap(({ changes }) =>
         changes.filter(({ type }) => type === "AWS::ECS::TaskDefinition"),
