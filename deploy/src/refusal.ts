@@ -3,7 +3,6 @@
 /** Exit codes, after sysexits(3) where it has one. */
 export const EXIT = {
   usage: 64,
-  /** A file that was given, or the stage's own templates, are not fit: a proof or a rule fails. */
   unfit: 65,
   noStack: 66,
   unreachable: 69,

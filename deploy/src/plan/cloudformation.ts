@@ -149,10 +149,7 @@ function templateIn(body: string, stackName: string): TemplateBody {
   } catch {
     // Told below, as what is no template.
   }
-  throw new Refusal(
-    EXIT.invalid,
-    `${stackName}: what is deployed is no template that can be read; was it made by hand?`,
-  )
+  throw new Refusal(EXIT.unfit, `${stackName}: what is deployed is no template that can be read; was it made by hand?`)
 }
 
 /** A change set of an update, which nobody executes. */

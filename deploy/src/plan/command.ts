@@ -51,7 +51,7 @@ export const plan: Command = {
     session.say(
       `plan: ${made.proofs.failed.map(({ id }) => id).join(", ")} can't be proved; nothing of it is fit to deploy`,
     )
-    return EXIT.invalid
+    return EXIT.unfit
   },
 }
 
@@ -200,7 +200,7 @@ async function synthesize({ stage, root, say }: Session, outdir: string): Promis
     // What is wrong is on stderr already, construct by construct.
     if (error instanceof Error && /^Validation failed/.test(error.message)) {
       const what = "the stage breaks the rules above; nothing of it is fit to deploy"
-      throw new Refusal(EXIT.invalid, what, { cause: error })
+      throw new Refusal(EXIT.unfit, what, { cause: error })
     }
     throw error
   }

@@ -33,7 +33,7 @@ export async function digestsIn(path: string, stage: string): Promise<Partial<Re
   try {
     read = JSON.parse(text)
   } catch (cause) {
-    throw new Refusal(EXIT.invalid, `--images: ${path} is not JSON; npm run deploy -- publish writes it`, { cause })
+    throw new Refusal(EXIT.unfit, `--images: ${path} is not JSON; npm run deploy -- publish writes it`, { cause })
   }
   return digestsOf(read, path, stage)
 }
@@ -44,7 +44,7 @@ export async function digestsIn(path: string, stage: string): Promise<Partial<Re
  */
 export function digestsOf(read: unknown, where: string, stage: string): Partial<Record<ImageName, string>> {
   const refuse = (what: string): never => {
-    throw new Refusal(EXIT.invalid, `--images: ${where}: ${what}; npm run deploy -- publish writes it`)
+    throw new Refusal(EXIT.unfit, `--images: ${where}: ${what}; npm run deploy -- publish writes it`)
   }
   const images = isObject(read) ? read["images"] : undefined
   const own = isObject(read) ? (read["stage"] ?? stage) : stage

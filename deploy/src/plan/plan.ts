@@ -72,7 +72,7 @@ export function planOf(asked: Asked): Plan {
   const before = subjectOf(deployed, stage)
   const resolvedAfter = resolved(after)
   if (typeof resolvedAfter === "string")
-    throw new Refusal(EXIT.invalid, `the templates don't hold together: ${resolvedAfter}`)
+    throw new Refusal(EXIT.unfit, `the templates don't hold together: ${resolvedAfter}`)
   const resolvedBefore = before && resolved(before)
   const comparable = typeof resolvedBefore === "string" ? undefined : resolvedBefore
 

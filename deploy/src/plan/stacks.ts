@@ -139,7 +139,7 @@ function json<T>(folder: string, file: string): T {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new Refusal(EXIT.invalid, `${path} is not JSON; synthesize anew`, { cause })
+    throw new Refusal(EXIT.unfit, `${path} is not JSON; synthesize anew`, { cause })
   }
 }
 
