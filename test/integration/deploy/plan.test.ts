@@ -20,7 +20,7 @@ import { describeWith } from "../../support/needs.ts"
 import { python } from "../../support/python.ts"
 
 const development = stage("development")
-const OTHER: Account = { id: "333333333333", region: development.region, endpoint: "" }
+const OTHER: Account = { id: "333333333333", region: development.region, endpoint: "", home: tmpdir() }
 
 /** What a plan may ask for; S3's puts are the assets'. */
 const READS_AND_CHANGE_SETS =
@@ -80,7 +80,7 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
     const { certificate } = development.entry
     ministack = await startMinistack({ ...("zoneId" in certificate && { hostedZone: certificate.zoneId }) })
     aws = await watch(ministack.url)
-    account = { id: "222222222222", region: development.region, endpoint: ministack.url }
+    account = { id: "222222222222", region: development.region, endpoint: ministack.url, home: folder }
     const bootstrapped = cdk(account, ["bootstrap", `aws://${account.id}/${account.region}`])
     stageApp(development, { outdir: assembly("development"), functionZip: someZip(), validate: false }).app.synth()
     const zone = { Type: "AWS::Route53::HostedZone", Properties: { Name: "flights.example.com" } }
