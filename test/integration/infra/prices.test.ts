@@ -18,7 +18,9 @@ import { offerFile, row } from "../../support/offer-file.ts"
 const ENTRIES = [...entriesOf(STAGES).values()]
 const PUBLISHED = "2026-11-01T00:00:00Z"
 
-describe("npm run prices", () => {
+describe("npm run prices", function () {
+  this.timeout(120_000)
+
   let server: Loopback
   let out: string
   before(async () => {
@@ -177,7 +179,9 @@ describe("npm run prices", () => {
   })
 })
 
-describe("npm run cost", () => {
+describe("npm run cost", function () {
+  this.timeout(120_000)
+
   const cost = (...flags: string[]) =>
     execa(process.execPath, ["infra/src/cost/cost.ts", ...flags], { cwd: ROOT, reject: false })
 
