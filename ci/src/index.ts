@@ -21,6 +21,7 @@ import { type Bases, image } from "./image.ts"
 import { assembly, drawing, proofs } from "./infra.ts"
 import { Lambda } from "./lambda.ts"
 import { standIn } from "./neows.ts"
+import { planned } from "./plan.ts"
 import { platform } from "./platform.ts"
 import { published } from "./publish.ts"
 import { labels, revisionOf } from "./revision.ts"
@@ -239,6 +240,37 @@ export class Perigee {
     const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
     const publication = { stage, source: this.source, bases: this.bases(), lambdaImage, revision, identity }
     return await published(this.workspace(), publication)
+  }
+
+  /**
+   * What a deploy would change, and nothing changed: plan.json, which somebody approves; its words are in the call's log
+   *
+   * @param stage one of infra/config: development or production
+   * @param images digests.json as publish gives it; without it the images that run stay
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async plan(
+    stage: string,
+    images?: File,
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<File> {
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    // Synthesis takes the Lambda's package as its build gives it.
+    const workspace = this.workspace().withExec(["npm", "run", "--silent", "build", "-w", "lambda"])
+    return await planned(workspace, identity, stage, images)
   }
 
   /** Formatting and lint of every file */

@@ -421,6 +421,39 @@ describe("the Dagger module", () => {
     })
   })
 
+  describe("plan", () => {
+    const planOf = async (images: boolean) =>
+      await chainsOf(() =>
+        pipeline().plan(
+          "production",
+          images ? dag.loadFileFromID("DIGESTS" as never) : undefined,
+          dag.loadSecretFromID("KEY-ID" as never),
+          dag.loadSecretFromID("SECRET-KEY" as never),
+        ),
+      )
+
+    it("runs the deploy program on publish's digests, and gives the plan made in this call", async () => {
+      const last = (await planOf(true)).at(-1) ?? ""
+      expect(last).to.contain('withMountedFile("path":"/images/digests.json","source":"DIGESTS")')
+      const args = '"plan","--stage=production","--images=/images/digests.json","--out=/perigee/plan.json"'
+      expect(last)
+        .to.contain(args)
+        .and.to.match(/file\("path":"\/perigee\/plan\.json"\)\.sync$/)
+      expect(last).to.contain('withSecretVariable("name":"AWS_SECRET_ACCESS_KEY","secret":"SECRET-KEY")')
+    })
+
+    it("leaves the running images where it is given no digests", async () => {
+      expect((await planOf(false)).at(-1)).to.contain('"plan","--stage=production","--out=/perigee/plan.json"')
+    })
+
+    it("acts again at a second call", async () => {
+      const calls: (string | undefined)[] = []
+      for (const _ of [1, 2])
+        calls.push(/PERIGEE_CALL","value":"([\w-]{36})"/.exec((await planOf(true)).at(-1) ?? "")?.[1])
+      expect(calls).to.satisfy(([first, second]: string[]) => first && second && first !== second)
+    })
+  })
+
   it("names no path of the host in any query", async () => {
     const all = [
       ...(await chainsOf(() => pipeline().ci())),
@@ -460,7 +493,17 @@ describe("the Dagger module", () => {
 
     it("what reads or changes the outside is never cached as a function", () => {
       const never = declared.filter(({ decorators }) => decorators.includes('cache: "never"')).map(({ name }) => name)
-      expect(never).to.deep.equal(["run", "extractOutput", "echo", "demo", "platform", "publish", "ci", "invoke"])
+      expect(never).to.deep.equal([
+        "run",
+        "extractOutput",
+        "echo",
+        "demo",
+        "platform",
+        "publish",
+        "plan",
+        "ci",
+        "invoke",
+      ])
     })
 
     it("the engine, the SDK and CircleCI's CLI are of one version", () => {
