@@ -352,7 +352,10 @@ class Builder {
         for (const [index, { resource, number }] of entries.entries()) {
           const before = entries[index - 1]
           if (before?.number === number) {
-            this.#tell(resource, `its RuleNumber ${number} is ${before.resource.address}'s too: which decides is not known`)
+            this.#tell(
+              resource,
+              `its RuleNumber ${number} is ${before.resource.address}'s too: which decides is not known`,
+            )
           }
         }
       }
@@ -389,7 +392,10 @@ class Builder {
           }
           const before = first.get(`${type} ${subject.address}`)
           if (before !== undefined) {
-            this.#tell(one, `a second association of ${subject.address}, beside ${before}: which one stands is not known`)
+            this.#tell(
+              one,
+              `a second association of ${subject.address}, beside ${before}: which one stands is not known`,
+            )
           }
           first.set(`${type} ${subject.address}`, one.address)
           return [[subject.address, value(one)]]
@@ -544,7 +550,7 @@ class Builder {
     if (group !== undefined) {
       const found = this.#resolved.of(group)
       const owner = at(rule, `${side}SecurityGroupOwnerId`)
-      if (owner !== undefined && textOf(owner) !== "${AWS::AccountId}") {
+      if (owner !== undefined && textOf(owner) !== `\${AWS::AccountId}`) {
         this.#tell(resource, `its peer is a group of the account ${textOf(owner)}, which is not modelled`)
       }
       if (found !== undefined && found.type === "AWS::EC2::SecurityGroup" && isGroupId(group)) {
