@@ -220,6 +220,15 @@ export function networkOf(resolved: Resolved, options: NetworkOptions = {}): Net
   return new Builder(resolved, options).network()
 }
 
+/** What types that are modelled can do besides. */
+const UNMODELLED_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
+  "AWS::EC2::EIP": ["InstanceId", "NetworkBorderGroup"],
+  "AWS::EC2::NatGateway": ["AvailabilityZoneAddresses", "AvailabilityMode", "SecondaryPrivateIpAddresses"],
+  "AWS::EC2::SecurityGroupIngress": ["GroupName", "SourceSecurityGroupName"],
+  "AWS::EC2::VPCEndpoint": ["ResourceConfigurationArn", "ServiceNetworkArn", "ServiceRegion"],
+  "AWS::EC2::VPCGatewayAttachment": ["VpnGatewayId"],
+}
+
 class Builder {
   readonly #resolved: Resolved
   readonly #options: NetworkOptions
@@ -277,6 +286,9 @@ class Builder {
       }
       if (!MODELLED_TYPES.has(one.type) && !withoutNetwork(one.type)) {
         this.#tell(one, `${one.type} is not modelled: what it opens is not known`)
+      }
+      for (const key of UNMODELLED_PROPERTIES[one.type] ?? []) {
+        if (one.properties[key] !== undefined) this.#tell(one, `its ${key} is not modelled: what it opens is not known`)
       }
     }
   }
