@@ -1,6 +1,7 @@
 /** Development: the same shape as production, small and cheap; deleted without ceremony. */
 import type { Stage } from "../src/stage.ts"
 import { allowed } from "./allowed.ts"
+import { acls } from "./allowed-acls.ts"
 
 const size = { cpu: 256, memoryMiB: 512, minimum: 2, maximum: 4, targetCpu: 70, targetRequests: 1500 } as const
 
@@ -43,6 +44,7 @@ export const development: Stage = {
   },
   logDays: 7,
   circleci: { ...circleci, provider: "new" },
+  acls,
   allowed: allowed({
     stage: "development",
     region: "eu-central-1",

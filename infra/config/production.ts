@@ -1,6 +1,7 @@
 /** Production: three zones, everything twice or more, one static address to the world. */
 import type { Stage } from "../src/stage.ts"
 import { allowed } from "./allowed.ts"
+import { acls } from "./allowed-acls.ts"
 
 const size = { cpu: 512, memoryMiB: 1024, minimum: 3, maximum: 12, targetCpu: 60, targetRequests: 1500 } as const
 
@@ -45,6 +46,7 @@ export const production: Stage = {
   },
   logDays: 365,
   circleci: { ...circleci, provider: "new" },
+  acls,
   allowed: allowed({
     stage: "production",
     region: "eu-central-1",

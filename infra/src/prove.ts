@@ -40,6 +40,7 @@ async function main(argv: string[]): Promise<number> {
       return 0
     }
     if (values.json && values.markdown) return refuse(64, "--json and --markdown are two answers; ask for one")
+    if (values.templates === "") return refuse(64, "--templates is empty; give a folder of CloudFormation templates")
     const stage = values.stage === undefined && values.templates !== undefined ? undefined : stageNamed(values.stage)
     const templates =
       values.templates === undefined ? await templatesOfStage(stage as Stage) : readTemplates(resolve(values.templates))

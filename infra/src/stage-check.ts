@@ -89,6 +89,7 @@ const SHAPE: Shape = {
       },
     },
     allowed: "anything",
+    acls: "anything",
   },
 }
 

@@ -1,5 +1,6 @@
 /** What a stage is made of: the typed configuration that `infra/config/*.ts` gives. Nothing is looked up. */
 import type { Allowed } from "./allowed.ts"
+import type { AllowedAcls } from "./allowed-acls.ts"
 import { part } from "./cidr.ts"
 
 /** The platform's microservices, as `services/` names them. */
@@ -103,6 +104,8 @@ export interface Stage {
   }
   /** What the stage promises, for the proofs to hold the templates to. The stacks don't read it. */
   readonly allowed: Allowed
+  /** What each tier's network ACL lets through; nothing else. */
+  readonly acls: AllowedAcls
 }
 
 /** A stage's configuration is wrong; the message is one line: what, where, the range, what to do. */

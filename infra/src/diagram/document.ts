@@ -3,10 +3,15 @@
 const BEGIN = "<!-- made by npm run diagram: begin -->"
 const END = "<!-- made by npm run diagram: end -->"
 
+/** The document can't take the tables; the message is one line: what, where, what to do. */
+export class DocumentError extends RangeError {
+  override readonly name = "DocumentError"
+}
+
 /**
  * @param document as it stands
  * @param tables Markdown that goes between the marks
- * @throws RangeError the document has not one of each mark, in that order
+ * @throws DocumentError the document has not one of each mark, in that order
  */
 export function withTables(document: string, tables: string): string {
   const begin = document.indexOf(BEGIN)
@@ -17,7 +22,7 @@ export function withTables(document: string, tables: string): string {
     document.indexOf(BEGIN, begin + 1) !== -1 ||
     document.indexOf(END, end + 1) !== -1
   ) {
-    throw new RangeError(`the lines “${BEGIN}” and “${END}” must be there once each, in that order`)
+    throw new DocumentError(`the lines “${BEGIN}” and “${END}” must be there once each, in that order`)
   }
   return `${document.slice(0, begin + BEGIN.length)}\n\n${tables.trim()}\n\n${document.slice(end)}`
 }

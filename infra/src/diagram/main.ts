@@ -9,7 +9,7 @@ import { reportMarkdown } from "../proofs/report.ts"
 import { type Stage, StageError } from "../stage.ts"
 import { templatesOfStage } from "../stage-templates.ts"
 import { readTemplates, type Template, TemplateError } from "../templates/read.ts"
-import { withTables } from "./document.ts"
+import { DocumentError, withTables } from "./document.ts"
 import { PNG_FILE, picturesOf } from "./pictures.ts"
 import { stale } from "./stale.ts"
 
@@ -46,10 +46,19 @@ async function main(argv: string[]): Promise<number> {
       process.stdout.write(HELP)
       return 0
     }
+    if (values.templates === "") return refuse(64, "--templates is empty; give a folder of CloudFormation templates")
     const stage = stageNamed(values.stage)
     const templates =
       values.templates === undefined ? await templatesOfStage(stage) : readTemplates(resolve(values.templates))
-    const pictures = picturesOf(new Subject(templates, stage))
+    const subject = new Subject(templates, stage)
+    const missing = missingOf(subject)
+    if (missing.length > 0) {
+      return refuse(
+        65,
+        `the templates have no ${missing.join(" and no ")}: a stage can't be drawn without; give all of its`,
+      )
+    }
+    const pictures = picturesOf(subject)
     const out = resolve(values.out)
     // The document beside the pictures' own folder has the tables of the same templates.
     const texts = out === OUT ? { ...pictures.texts, [DOCUMENT]: documentOf(templates, stage) } : pictures.texts
@@ -58,9 +67,18 @@ async function main(argv: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof StageError) return refuse(64, error.message)
     if (error instanceof TemplateError) return refuse(error.missing ? 66 : 65, error.message)
+    if (error instanceof DocumentError) return refuse(65, `${shown(resolve(OUT, DOCUMENT))}: ${error.message}`)
     if (error instanceof TypeError && "code" in error) return refuse(64, `${error.message}; see --help`)
     throw error
   }
+}
+
+/** What every stage has, and the picture is drawn around. */
+function missingOf({ network }: Subject): readonly string[] {
+  return [
+    ...(network.vpcs.length === 0 ? ["VPC"] : []),
+    ...(network.things.some(({ kind }) => kind === "load balancer") ? [] : ["load balancer"]),
+  ]
 }
 
 function documentOf(templates: readonly Template[], stage: Stage): string {

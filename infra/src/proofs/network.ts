@@ -6,7 +6,7 @@
  */
 import { ALL_ADDRESSES, ANYWHERE, type Block, blockOf, contains } from "../cidr.ts"
 import type { Resolved, Resource } from "../templates/resolve.ts"
-import { at, flagOf, keyed, list, numberOf, Reference, textOf, type Value } from "../templates/value.ts"
+import { at, flagOf, isSymbolic, keyed, list, numberOf, Reference, textOf, type Value } from "../templates/value.ts"
 import { MODELLED_TYPES, withoutNetwork } from "./types.ts"
 
 /** IANA's number of a protocol; `"all"` is every protocol. */
@@ -220,6 +220,15 @@ export function networkOf(resolved: Resolved, options: NetworkOptions = {}): Net
   return new Builder(resolved, options).network()
 }
 
+/** What types that are modelled can do besides. */
+const UNMODELLED_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
+  "AWS::EC2::EIP": ["InstanceId", "NetworkBorderGroup"],
+  "AWS::EC2::NatGateway": ["AvailabilityZoneAddresses", "AvailabilityMode", "SecondaryPrivateIpAddresses"],
+  "AWS::EC2::SecurityGroupIngress": ["GroupName", "SourceSecurityGroupName"],
+  "AWS::EC2::VPCEndpoint": ["ResourceConfigurationArn", "ServiceNetworkArn", "ServiceRegion"],
+  "AWS::EC2::VPCGatewayAttachment": ["VpnGatewayId"],
+}
+
 class Builder {
   readonly #resolved: Resolved
   readonly #options: NetworkOptions
@@ -278,6 +287,9 @@ class Builder {
       if (!MODELLED_TYPES.has(one.type) && !withoutNetwork(one.type)) {
         this.#tell(one, `${one.type} is not modelled: what it opens is not known`)
       }
+      for (const key of UNMODELLED_PROPERTIES[one.type] ?? []) {
+        if (one.properties[key] !== undefined) this.#tell(one, `its ${key} is not modelled: what it opens is not known`)
+      }
     }
   }
 
@@ -325,19 +337,40 @@ class Builder {
         this.#tell(resource, "IPv6 is not modelled: the rule is left out")
         continue
       }
+      const unknown = unknownParts(properties)
+      if (unknown.length > 0) {
+        this.#tell(resource, `its ${unknown.join(", ")} can't be known: an ACL's entry must be written out`)
+      }
+      const action = textOf(properties["RuleAction"])?.toLowerCase()
+      const allow = action !== "deny"
+      // What can't be known is taken for the worst: a deny counts only where it is certain, an allow wherever it is possible.
+      if (!allow && (unknown.length > 0 || resource.maybe !== undefined || !deniesAllOf(properties))) continue
       const protocol = this.#protocol(resource, properties["Protocol"])
       const entry: AclEntry = {
         resource,
         number: numberOf(properties["RuleNumber"]) ?? 0,
-        allow: textOf(properties["RuleAction"])?.toLowerCase() === "allow",
+        allow,
         protocol,
         ports: ports(at(properties, "PortRange", "From"), at(properties, "PortRange", "To"), protocol),
         block: this.#block(resource, properties["CidrBlock"]) ?? ALL_ADDRESSES,
       }
-      acl[flagOf(properties["Egress"]) === true ? "outbound" : "inbound"].push(entry)
+      const egress = properties["Egress"] === undefined ? false : flagOf(properties["Egress"])
+      if (egress !== false) acl.outbound.push(entry)
+      if (egress !== true) acl.inbound.push(entry)
     }
     for (const { inbound, outbound } of acls.values()) {
-      for (const entries of [inbound, outbound]) entries.sort((one, other) => one.number - other.number)
+      for (const entries of [inbound, outbound]) {
+        entries.sort((one, other) => one.number - other.number || Number(other.allow) - Number(one.allow))
+        for (const [index, { resource, number }] of entries.entries()) {
+          const before = entries[index - 1]
+          if (before?.number === number) {
+            this.#tell(
+              resource,
+              `its RuleNumber ${number} is ${before.resource.address}'s too: which decides is not known`,
+            )
+          }
+        }
+      }
     }
     return acls
   }
@@ -360,11 +393,24 @@ class Builder {
       routes.set(resource.address, own)
       tables.set(resource.address, { resource, routes: own })
     }
+    const first = new Map<string, string>()
     const of = <T>(type: string, key: string, value: (properties: Resource) => T): Map<string, T> =>
       new Map(
         resolved.ofType(type).flatMap((one): [string, T][] => {
           const subject = resolved.of(one.properties[key])
-          return subject === undefined ? [] : [[subject.address, value(one)]]
+          if (subject === undefined) {
+            this.#tell(one, `its ${key} ${textOf(one.properties[key])} is not among the templates`)
+            return []
+          }
+          const before = first.get(`${type} ${subject.address}`)
+          if (before !== undefined) {
+            this.#tell(
+              one,
+              `a second association of ${subject.address}, beside ${before}: which one stands is not known`,
+            )
+          }
+          first.set(`${type} ${subject.address}`, one.address)
+          return [[subject.address, value(one)]]
         }),
       )
     const tableOf = of("AWS::EC2::SubnetRouteTableAssociation", "SubnetId", (one) =>
@@ -470,6 +516,10 @@ class Builder {
       const rules = (direction: "inbound" | "outbound", key: string) =>
         list(resource.properties[key]).flatMap((rule) => this.#groupRule(resource, direction, rule) ?? [])
       const outbound = rules("outbound", "SecurityGroupEgress")
+      if (this.#resolved.of(resource.properties["VpcId"])?.type !== "AWS::EC2::VPC") {
+        const vpc = textOf(resource.properties["VpcId"]) ?? "the account's default one"
+        this.#tell(resource, `its VPC ${vpc} is not among the templates: who takes it there is not known`)
+      }
       const none = list(resource.properties["SecurityGroupEgress"]).length === 0
       if (none) outbound.push(everything(resource, "outbound", "EC2's own rule, for want of a SecurityGroupEgress"))
       open.set(resource.address, { resource, inbound: rules("inbound", "SecurityGroupIngress"), outbound })
@@ -511,7 +561,13 @@ class Builder {
     const group = at(rule, `${side}SecurityGroupId`)
     if (group !== undefined) {
       const found = this.#resolved.of(group)
-      if (found !== undefined) return { ...rest, peer: { kind: "group", group: found.address } }
+      const owner = at(rule, `${side}SecurityGroupOwnerId`)
+      if (owner !== undefined && textOf(owner) !== `\${AWS::AccountId}`) {
+        this.#tell(resource, `its peer is a group of the account ${textOf(owner)}, which is not modelled`)
+      }
+      if (found !== undefined && found.type === "AWS::EC2::SecurityGroup" && isGroupId(group)) {
+        return { ...rest, peer: { kind: "group", group: found.address } }
+      }
       this.#tell(
         resource,
         `its peer ${textOf(group)} is no security group among the templates: it is taken for ${ANYWHERE}`,
@@ -716,7 +772,11 @@ class Builder {
           list(properties["VPCSecurityGroups"]),
           () => flagOf(properties["PubliclyAccessible"]) !== false,
         ),
-        listens: [numberOf(properties["Port"]) ?? defaultPort(textOf(properties["Engine"]))],
+        // A Port that can't be known is none that anything could be proved to reach.
+        listens:
+          properties["Port"] === undefined
+            ? [defaultPort(textOf(properties["Engine"]))]
+            : [numberOf(properties["Port"]) ?? Number.NaN],
       })
     }
     for (const resource of resolved.ofType("AWS::EC2::VPCEndpoint")) {
@@ -748,13 +808,39 @@ class Builder {
         })
       }
     }
-    return { things, idle: definitions.filter((one) => !placed.has(one)) }
+    return { things: this.#apart(things), idle: definitions.filter((one) => !placed.has(one)) }
+  }
+
+  /** Things by names of their own: a second one of a name is told, and has its address in its name. */
+  #apart(things: readonly Thing[]): Thing[] {
+    const taken = new Map<string, Thing>()
+    return things.map((thing) => {
+      const { name } = thing
+      const [resource] = thing.resources
+      const before = taken.get(name)
+      if (before === undefined || resource === undefined) {
+        taken.set(name, thing)
+        return thing
+      }
+      const beside = before.resources[0] === resource ? "it has two" : `${before.resources[0]?.address} is another`
+      this.#tell(resource, `a second ${name} (${beside}): give each a name of its own`)
+      let own = `${name} (${resource.address})`
+      for (let count = 2; taken.has(own); count++) own = `${name} (${resource.address}, ${count})`
+      const made = { ...thing, name: own }
+      taken.set(own, made)
+      return made
+    })
   }
 
   /** EventBridge Scheduler's schedules and EventBridge's rules that run ECS tasks. */
   #schedules(): { resource: Resource; name: string; parameters: Value | undefined }[] {
     const resolved = this.#resolved
     const named = (resource: Resource) => this.#name(textOf(resource.properties["Name"]) ?? withoutHash(resource.id))
+    for (const resource of resolved.ofType("AWS::Scheduler::Schedule")) {
+      if (at(resource.properties, "Target", "EcsParameters") === undefined) {
+        this.#tell(resource, "its target is no ECS task by EcsParameters, which alone is modelled")
+      }
+    }
     return [
       ...resolved.ofType("AWS::Scheduler::Schedule").map((resource) => ({
         resource,
@@ -770,6 +856,45 @@ class Builder {
       ),
     ].filter(({ parameters }) => parameters !== undefined)
   }
+}
+
+/** Whether a value is a security group's id, by the attributes that are it. */
+function isGroupId(value: Value): boolean {
+  return value instanceof Reference && ["GroupId", "Id", "Ref"].includes(value.attribute)
+}
+
+/** Parts of an ACL's entry that are there and not plain. */
+function unknownParts(properties: Resource["properties"]): readonly string[] {
+  const plain: Readonly<Record<string, (value: Value) => boolean>> = {
+    RuleNumber: (value) => numberOf(value) !== undefined,
+    RuleAction: (value) => typeof value === "string" && /^(allow|deny)$/i.test(value),
+    Egress: (value) => flagOf(value) !== undefined,
+    Protocol: (value) => !isSymbolic(value) && typeof value !== "object",
+    CidrBlock: (value) => typeof value === "string",
+    PortRange: (value) => numberOf(at(value, "From")) !== undefined && numberOf(at(value, "To")) !== undefined,
+    Icmp: (value) => numberOf(at(value, "Type")) !== undefined && numberOf(at(value, "Code")) !== undefined,
+  }
+  const needed = new Set(["RuleNumber", "RuleAction", "Protocol", "CidrBlock"])
+  return Object.entries(plain).flatMap(([key, isPlain]) => {
+    const value = properties[key]
+    return (value === undefined || value === null ? needed.has(key) : !isPlain(value)) ? [key] : []
+  })
+}
+
+/** Whether a deny is of its whole protocol and ports: not of some ICMP types, nor of a protocol or block that is misread. */
+function deniesAllOf(properties: Resource["properties"]): boolean {
+  const protocol = numberOf(properties["Protocol"])
+  if (protocol === undefined) return false
+  if (protocol === ICMP) {
+    const [type, code] = [at(properties, "Icmp", "Type"), at(properties, "Icmp", "Code")].map(numberOf)
+    return type === -1 && code === -1
+  }
+  try {
+    blockOf(textOf(properties["CidrBlock"]) ?? "")
+  } catch {
+    return false
+  }
+  return protocol === -1 || (protocol !== TCP && protocol !== UDP) || properties["PortRange"] !== undefined
 }
 
 function size({ first, last }: Block): number {

@@ -3,6 +3,7 @@ import type { Allowed } from "../allowed.ts"
 import type { Stage } from "../stage.ts"
 import type { Template } from "../templates/read.ts"
 import { type Resolved, type Resource, resolve } from "../templates/resolve.ts"
+import { aclFailures } from "./acl-openings.ts"
 import { type Network, networkOf, type Unmodelled } from "./network.ts"
 import { Reach, type ReachOptions } from "./reach.ts"
 import type { Hop } from "./trace.ts"
@@ -47,7 +48,11 @@ export class Subject {
     stage: Stage | undefined = undefined,
     parameters: Readonly<Record<string, string>> = {},
   ) {
-    this.templates = templates
+    // A folder without a manifest does not tell the region: it is the stage's.
+    this.templates =
+      stage === undefined
+        ? templates
+        : templates.map((one) => (one.region === undefined ? { ...one, region: stage.region } : one))
     this.stage = stage
     this.parameters = parameters
   }
@@ -56,6 +61,16 @@ export class Subject {
   get allowed(): Allowed {
     if (this.stage === undefined) throw new TypeError("a stage's promises are needed")
     return this.stage.allowed
+  }
+
+  /**
+   * Where the network ACLs are not what the stage promises.
+   * @throws TypeError for a proof that should have said {@link Proof.needsStage}
+   */
+  get aclFailures(): readonly Failure[] {
+    const { stage } = this
+    if (stage === undefined) throw new TypeError("a stage's promises are needed")
+    return this.#once("acl failures", () => aclFailures(this.network, stage.acls))
   }
 
   get resolved(): Resolved {

@@ -6,11 +6,13 @@ import { DATA } from "./claims/data.ts"
 import { EGRESS } from "./claims/egress.ts"
 import { ENTRANCE } from "./claims/entrance.ts"
 import { FACTS } from "./claims/facts.ts"
+import { PARAMETERS } from "./claims/parameters.ts"
 import { PERMISSIONS } from "./claims/permissions.ts"
 import { REACHABILITY } from "./claims/reachability.ts"
 import { type Failure, type Proof, Subject } from "./proof.ts"
 
 export const PROOFS: readonly Proof[] = [
+  ...PARAMETERS,
   ...REACHABILITY,
   ...EGRESS,
   ...ENTRANCE,

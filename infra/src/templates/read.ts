@@ -80,7 +80,13 @@ export function readTemplates(folder: string): Template[] {
 }
 
 function ofAssembly(folder: string): Template[] {
-  const manifest = parsed(join(folder, "manifest.json")) as {
+  const path = join(folder, "manifest.json")
+  const read = parsed(path)
+  const artifacts = isTable(read) ? (read["artifacts"] ?? {}) : undefined
+  if (!isTable(artifacts) || !Object.values(artifacts).every(isTable)) {
+    throw new TemplateError(`${path} is no manifest of a cloud assembly: it has no table of artifacts; make it anew`)
+  }
+  const manifest = read as {
     artifacts?: Record<
       string,
       { type?: string; environment?: string; properties?: { templateFile?: string; stackName?: string } }
@@ -115,6 +121,10 @@ function ofFolder(folder: string, files: readonly string[]): Template[] {
   return found
 }
 
+function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+}
+
 function body(path: string, read: unknown = parsed(path)): TemplateBody {
   const resources = (read as Partial<TemplateBody> | null)?.Resources
   if (typeof resources !== "object" || resources === null) {
@@ -123,6 +133,16 @@ function body(path: string, read: unknown = parsed(path)): TemplateBody {
   for (const [id, resource] of Object.entries(resources)) {
     if (typeof resource !== "object" || resource === null || typeof resource.Type !== "string") {
       throw new TemplateError(`${path}: the resource ${id} has no Type`)
+    }
+  }
+  for (const part of ["Parameters", "Mappings", "Conditions", "Outputs"] as const) {
+    const table = (read as Readonly<Record<string, unknown>>)[part]
+    if (table !== undefined && !isTable(table)) throw new TemplateError(`${path}: its ${part} are no table`)
+  }
+  for (const part of ["Parameters", "Outputs"] as const) {
+    const table = (read as Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>)[part] ?? {}
+    for (const [id, one] of Object.entries(table)) {
+      if (!isTable(one)) throw new TemplateError(`${path}: ${id} of its ${part} is no table`)
     }
   }
   return read as TemplateBody

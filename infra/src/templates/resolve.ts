@@ -175,7 +175,22 @@ class Scope {
     return made
   }
 
+  /** @throws TemplateError an intrinsic without the arguments that it takes */
   #intrinsic(key: string, argument: unknown): Value | typeof NO_VALUE {
+    return this.#whole(key, argument, () => this.#resolvedIntrinsic(key, argument))
+  }
+
+  #whole<T>(key: string, argument: unknown, resolve: () => T): T {
+    try {
+      return resolve()
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      const text = (JSON.stringify(argument) ?? "nothing").slice(0, 60)
+      throw new TemplateError(`${this.template.name} gives ${key} ${text}, which are not the arguments that it takes`)
+    }
+  }
+
+  #resolvedIntrinsic(key: string, argument: unknown): Value | typeof NO_VALUE {
     switch (key) {
       case "Ref":
         return this.#ref(String(argument))
@@ -291,6 +306,10 @@ class Scope {
 
   /** Three values: undefined is “can't be known”. */
   #holds(raw: unknown): boolean | undefined {
+    return this.#whole("a condition", raw, () => this.#heldBy(raw))
+  }
+
+  #heldBy(raw: unknown): boolean | undefined {
     const [[key = "", argument] = []] = Object.entries(raw as Readonly<Record<string, unknown>>)
     const each = () => (argument as unknown[]).map((one) => this.#holds(one))
     switch (key) {

@@ -2,10 +2,10 @@
  * Single facts about the network that another layer can hide: with no route in, a public address on a task reaches nobody,
  * and the matrix stays as it was; but it is one change away from an open door. So each is a rule of its own.
  */
-import { contains } from "../../cidr.ts"
+import { blockOf, contains } from "../../cidr.ts"
 import { at, flagOf, list, textOf, type Value } from "../../templates/value.ts"
-import { ICMP } from "../network.ts"
-import { each, type Failure, type Proof } from "../proof.ts"
+import { type GroupRule, ICMP } from "../network.ts"
+import { each, type Failure, joinedOutcome, type Proof } from "../proof.ts"
 
 const tasksPublic: Proof = {
   id: "facts.no-public-address-on-tasks",
@@ -25,10 +25,12 @@ const tasksPublic: Proof = {
         .filter(({ properties }) => at(properties, "Target", "EcsParameters") !== undefined),
       ({ properties }) => wrong(at(properties, "Target", "EcsParameters", "NetworkConfiguration")),
     )
-    return {
-      checked: services.checked + schedules.checked,
-      failures: [...services.failures, ...schedules.failures],
-    }
+    const rules = each(resolved.ofType("AWS::Events::Rule"), ({ properties }) =>
+      list(properties["Targets"])
+        .flatMap((target) => at(target, "EcsParameters") ?? [])
+        .flatMap((parameters) => wrong(at(parameters, "NetworkConfiguration")) ?? []),
+    )
+    return joinedOutcome([services, schedules, rules])
   },
 }
 
@@ -155,6 +157,12 @@ const noDefaultGroup: Proof = {
   },
 }
 
+/** The rule that the CDK writes for none, so that EC2 makes no rule of its own: ICMP to the broadcast address. */
+function matchesNothing({ protocol, peer }: GroupRule): boolean {
+  const nobody = blockOf("255.255.255.255/32").first
+  return protocol === ICMP && peer.kind === "block" && peer.block.first === nobody && peer.block.last === nobody
+}
+
 const unusedGroups: Proof = {
   id: "facts.every-group-used",
   claim: "Every security group is something's: none is left open for whoever takes it",
@@ -166,10 +174,19 @@ const unusedGroups: Proof = {
     return {
       checked: network.groups.length,
       failures: network.groups
-        // One with no rule that matches anything gives nothing to whoever takes it.
-        .filter(({ inbound, outbound }) => [...inbound, ...outbound].some(({ protocol }) => protocol !== ICMP))
         .filter(({ address }) => !used.has(address))
-        .map(({ address }) => ({ resource: address, what: "nothing is in it, and it has rules" })),
+        .flatMap(({ address, inbound, outbound }): Failure[] => {
+          // One with no rule that matches anything, which no other rule names, gives nothing to whoever takes it.
+          const rules = [...inbound, ...outbound].filter((rule) => !matchesNothing(rule))
+          if (rules.length > 0) return [{ resource: address, what: "nothing is in it, and it has rules" }]
+          const naming = network.groups
+            .flatMap((group) => [...group.inbound, ...group.outbound].map((rule) => ({ group, rule })))
+            .filter(({ rule: { peer } }) => peer.kind === "group" && peer.group === address)
+          return naming.map(({ group, rule }) => ({
+            resource: rule.resource?.address ?? group.address,
+            what: `names ${address}, which nothing is in: whoever takes it would be let through`,
+          }))
+        }),
     }
   },
 }

@@ -9,15 +9,27 @@ import { type Hop, trace } from "../trace.ts"
 const NUMBERS: Readonly<Record<ProtocolName, number>> = { tcp: TCP, udp: UDP, icmp: ICMP, other: 253 }
 
 /** What is open that should not be, with the way that it gets through. */
-function opened(reach: Reach, from: string, to: string, protocol: ProtocolName, ports: Intervals, as = ""): Failure {
+function opened(
+  subject: Subject,
+  reach: Reach,
+  from: string,
+  to: string,
+  protocol: ProtocolName,
+  ports: Intervals,
+  as = "",
+): Failure {
   const [first] = ports
   const path = pathOf(reach, from, to, protocol, first?.first ?? 0, true)
   const what = protocol === "tcp" || protocol === "udp" ? `${protocol} ${textOfIntervals(ports)}` : protocol
-  // Of the last gate before the target, and of the groups rather than the ACLs: what was most likely opened by mistake.
-  const gate = path.findLast(
-    ({ resource, what: does }) =>
-      does.startsWith("lets") && !does.startsWith("lets the answer") && resource.includes("/"),
+  // An ACL's entry that nothing promises, if one is on the path; else the last gate before the target: what was most likely
+  // opened by mistake.
+  const astray = new Set(
+    reach.options.open?.includes("acls") ? [] : subject.aclFailures.map(({ resource }) => resource),
   )
+  const gates = path.filter(({ resource, what: does }) => does.startsWith("lets") && resource.includes("/"))
+  const gate =
+    gates.find(({ resource }) => astray.has(resource)) ??
+    gates.findLast(({ what: does }) => !does.startsWith("lets the answer"))
   return {
     resource: gate?.resource ?? path.at(0)?.resource ?? `${from} → ${to}`,
     what: `${from} reaches ${to} on ${what}${as}, which nothing allows: change a hop of the path`,
@@ -61,7 +73,7 @@ function compare(subject: Subject, reach: Reach, as: string): Outcome {
     const allowed = allowedPorts(subject.allowed, from, to)
     for (const protocol of PROTOCOLS) {
       const over = protocol === "tcp" ? difference(cell.tcp.some, allowed) : cell[protocol].some
-      if (over.length > 0) failures.push(opened(reach, from, to, protocol, over, as))
+      if (over.length > 0) failures.push(opened(subject, reach, from, to, protocol, over, as))
     }
     if (!covers(cell.tcp.all, allowed)) failures.push(shut(reach, from, to, difference(allowed, cell.tcp.all)))
   }
@@ -113,7 +125,7 @@ function stayShut(subject: Subject, open: readonly Layer[], as: string): Outcome
     const cell = reach.cell(from, to)
     for (const protocol of PROTOCOLS) {
       const { some } = cell[protocol]
-      if (some.length > 0) failures.push(opened(reach, from, to, protocol, some, as))
+      if (some.length > 0) failures.push(opened(subject, reach, from, to, protocol, some, as))
     }
   }
   return { checked: promised.length, failures }
@@ -125,6 +137,43 @@ const aclsAlone: Proof = {
   holds: "Each layer alone: network ACLs and routes; the internet reaches no service and no data",
   needsStage: true,
   prove: (subject) => stayShut(subject, ["groups"], " once the security groups are open"),
+}
+
+const aclsExactly: Proof = {
+  id: "network.acls",
+  claim: "Each tier's network ACL lets through exactly what the stage promises: direction, protocol, ports, addresses",
+  holds: "Network ACLs",
+  needsStage: true,
+  prove: (subject) => ({ checked: subject.network.subnets.length, failures: subject.aclFailures }),
+}
+
+/** Ports that are promised of what the templates make, where they make it listen. */
+const listening: Proof = {
+  id: "network.listening",
+  claim: "Whatever the stage allows to be reached listens on the ports that it is allowed to be reached on",
+  holds: "The database on 5432, services on 1010, 2020 and 3030",
+  needsStage: true,
+  prove({ reach, allowed }) {
+    const ports = new Map<string, Set<number>>()
+    for (const targets of Object.values(allowed.reachable)) {
+      for (const [to, some] of Object.entries(targets)) ports.set(to, new Set([...(ports.get(to) ?? []), ...some]))
+    }
+    const failures = [...ports].flatMap(([to, some]): Failure[] => {
+      const thing = reach.thing(to)
+      if (thing === undefined) return []
+      const deaf = [...some].filter((port) => !thing.listens.includes(port))
+      const heard = thing.listens.map((port) => (Number.isNaN(port) ? "a port that can't be known" : port)).join(", ")
+      return deaf.length === 0
+        ? []
+        : [
+            {
+              resource: thing.resources[0]?.address ?? to,
+              what: `${to} listens on ${heard || "nothing"}, not on ${deaf.join(", ")}`,
+            },
+          ]
+    })
+    return { checked: ports.size, failures }
+  },
 }
 
 const routesAlone: Proof = {
@@ -144,7 +193,7 @@ const routesAlone: Proof = {
     ]
     for (const [from, to] of asked) {
       const { some } = reach.cell(from, to).tcp
-      if (some.length > 0) failures.push(opened(reach, from, to, "tcp", some, " once both layers are open"))
+      if (some.length > 0) failures.push(opened(subject, reach, from, to, "tcp", some, " once both layers are open"))
     }
     return { checked: asked.length, failures }
   },
@@ -166,4 +215,12 @@ const modelled: Proof = {
   }),
 }
 
-export const REACHABILITY: readonly Proof[] = [matrix, groupsAlone, aclsAlone, routesAlone, modelled]
+export const REACHABILITY: readonly Proof[] = [
+  matrix,
+  groupsAlone,
+  aclsAlone,
+  aclsExactly,
+  routesAlone,
+  listening,
+  modelled,
+]

@@ -1,6 +1,6 @@
 /** The part of the document that is made, between its two marks. */
 import { expect } from "chai"
-import { withTables } from "../../../../infra/src/diagram/document.ts"
+import { DocumentError, withTables } from "../../../../infra/src/diagram/document.ts"
 
 const begin = "<!-- made by npm run diagram: begin -->"
 const end = "<!-- made by npm run diagram: end -->"
@@ -19,7 +19,7 @@ describe("the tables in the document", () => {
     ["a mark twice", `${begin}\n${end}\n${end}`],
   ] as const) {
     it(`are refused where there is ${what}`, () => {
-      expect(() => withTables(document, "")).to.throw(RangeError, /once each, in that order/)
+      expect(() => withTables(document, "")).to.throw(DocumentError, /once each, in that order/)
     })
   }
 })

@@ -57,6 +57,18 @@ describe("diagram: the command", function () {
     ["a stage that there is not", () => ["--stage=x"], 64, /there is no stage "x"; there are development, production/],
     ["a flag that there is not", () => ["--stage=development", "--colour"], 64, /--colour.*see --help/],
     ["a folder that is not there", () => ["--stage=development", `--templates=${folder}/x`], 66, /\/x is not there; /],
+    ["an empty folder's name", () => ["--stage=development", "--templates="], 64, /--templates is empty/],
+    [
+      "templates without what is drawn",
+      () => {
+        const bare = join(folder, "bare")
+        mkdirSync(bare, { recursive: true })
+        writeFileSync(join(bare, "a.json"), JSON.stringify({ Resources: { Queue: { Type: "AWS::SQS::Queue" } } }))
+        return ["--stage=development", `--templates=${bare}`]
+      },
+      65,
+      /the templates have no VPC and no load balancer/,
+    ],
     [
       "a place that is no folder",
       () => ["--stage=development", `--templates=${templates}`, `--out=${templates}/data.json`],

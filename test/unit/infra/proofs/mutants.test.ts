@@ -6,6 +6,7 @@ import { expect } from "chai"
 import { stageNamed } from "../../../../infra/config/stages.ts"
 import { type Failure, Subject } from "../../../../infra/src/proofs/proof.ts"
 import { PROOFS, prove } from "../../../../infra/src/proofs/prove.ts"
+import { NETWORK_MUTANTS } from "./network-mutants.ts"
 import { Copy, type Found, type Raw, templatesOf } from "./stage.ts"
 
 interface Mutant {
@@ -182,7 +183,7 @@ const MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    change: "a public ACL opened wide shows nothing by itself, the data subnets with the internet gateway do",
+    change: "a data subnet has a way to the internet gateway, and the database a public address",
     proof: "network.routes-alone",
     hidden: true,
     make: (copy) => {
@@ -1075,7 +1076,7 @@ describe("proofs", function () {
   }
 
   it("each have a mutant, and there are 40 at least", () => {
-    const caught = new Set(MUTANTS.map(({ proof }) => proof))
+    const caught = new Set([...MUTANTS, ...NETWORK_MUTANTS].map(({ proof }) => proof))
     expect(PROOFS.map(({ id }) => id).filter((id) => !caught.has(id))).to.deep.equal([])
     expect(MUTANTS.length).to.be.at.least(40)
     expect(new Set(PROOFS.map(({ id }) => id)).size).to.equal(PROOFS.length)

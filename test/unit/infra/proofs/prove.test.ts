@@ -72,6 +72,9 @@ describe("npm run prove", function () {
   it("refuses in one line: 64 a flag or stage, 65 a broken template, 66 no folder or none with templates", async () => {
     using broken = folderOf({ "one.json": "{" })
     using empty = folderOf({})
+    using none = folderOf({ "manifest.json": "null" })
+    const Queue = { Type: "AWS::SQS::Queue", Properties: { QueueName: { "Fn::Split": null } } }
+    using split = folderOf({ "split.json": { Resources: { Queue } } })
     const one = async (code: number, message: RegExp, ...args: string[]) => {
       const said = await run(...args)
       expect({ code: said.code, out: said.out }).to.deep.equal({ code, out: "" })
@@ -84,6 +87,9 @@ describe("npm run prove", function () {
     await one(64, /see --help/, "--nope")
     await one(64, /ask for one/, "--stage=production", "--json", "--markdown")
     await one(65, /one\.json is not JSON/, `--templates=${broken.path}`)
+    await one(64, /--templates is empty/, "--templates=")
+    await one(65, /manifest\.json is no manifest of a cloud assembly/, `--templates=${none.path}`)
+    await one(65, /split gives Fn::Split null, which are not the arguments/, `--templates=${split.path}`)
     await one(66, /has no templates/, `--templates=${empty.path}`)
     await one(66, /is not there/, "--templates=/no/such/folder")
   })
