@@ -6,6 +6,7 @@ import { DATA } from "./claims/data.ts"
 import { EGRESS } from "./claims/egress.ts"
 import { ENTRANCE } from "./claims/entrance.ts"
 import { FACTS } from "./claims/facts.ts"
+import { CLOSED_WORLD } from "./claims/known.ts"
 import { PERMISSIONS } from "./claims/permissions.ts"
 import { REACHABILITY } from "./claims/reachability.ts"
 import { type Failure, type Proof, Subject } from "./proof.ts"
@@ -15,6 +16,7 @@ export const PROOFS: readonly Proof[] = [
   ...EGRESS,
   ...ENTRANCE,
   ...FACTS,
+  ...CLOSED_WORLD,
   ...PERMISSIONS,
   ...DATA,
   ...COMPUTE,
