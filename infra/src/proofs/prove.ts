@@ -9,6 +9,7 @@ import { FACTS } from "./claims/facts.ts"
 import { CLOSED_WORLD } from "./claims/known.ts"
 import { PERMISSIONS } from "./claims/permissions.ts"
 import { REACHABILITY } from "./claims/reachability.ts"
+import { RUNS } from "./claims/runs.ts"
 import { type Failure, type Proof, Subject } from "./proof.ts"
 
 export const PROOFS: readonly Proof[] = [
@@ -20,6 +21,7 @@ export const PROOFS: readonly Proof[] = [
   ...PERMISSIONS,
   ...DATA,
   ...COMPUTE,
+  ...RUNS,
 ]
 
 export interface Proved {
