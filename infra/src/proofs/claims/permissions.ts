@@ -191,7 +191,19 @@ const oidc: Proof = {
       }
       return found
     })
-    return { checked: federated.length, failures }
+    // An audience more lets no token in that a role's condition shuts out; but it waits for one that forgets to ask.
+    const asked = federated.flatMap(({ condition }) =>
+      Object.entries((at(condition, "StringEquals") ?? {}) as Readonly<Record<string, unknown>>)
+        .filter(([key]) => key.endsWith(":aud"))
+        .map(([, value]) => String(value)),
+    )
+    const providers = each(resolved.ofType("AWS::IAM::OIDCProvider"), ({ properties }) =>
+      list(properties["ClientIdList"])
+        .map((one) => textOf(one) ?? "")
+        .filter((audience) => !asked.includes(audience))
+        .map((audience) => `its ClientIdList has ${audience}, which no role asks for`),
+    )
+    return { checked: federated.length + providers.checked, failures: [...failures, ...providers.failures] }
   },
 }
 

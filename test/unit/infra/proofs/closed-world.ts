@@ -289,6 +289,12 @@ export const CLOSED_WORLD_MUTANTS: readonly ClosedWorldMutant[] = [
     return "network/Mutant"
   }),
 
+  hidden(
+    "permissions.oidc",
+    "the provider takes tokens for an audience more",
+    set("AWS::IAM::OIDCProvider", "", (properties) => properties.ClientIdList.push("sts.amazonaws.com")),
+  ),
+
   // Who runs as what
   hidden(
     "runs.as",

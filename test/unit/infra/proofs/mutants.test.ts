@@ -584,7 +584,7 @@ const MUTANTS: readonly Mutant[] = [
     change: "a service may write the configurations",
     proof: "permissions.roles",
     hidden: true,
-    make: set(POLICY, /user_metadata.*dynamodb:Query/, (properties) => {
+    make: set(POLICY, /dynamodb:LeadingKeys.*user_metadata/, (properties) => {
       const [found] = statements(properties).filter(({ Action }) => Action === "dynamodb:Query")
       found.Action = ["dynamodb:Query", "dynamodb:PutItem"]
     }),
@@ -593,7 +593,7 @@ const MUTANTS: readonly Mutant[] = [
     change: "a service reads every service's configurations",
     proof: "permissions.roles",
     hidden: true,
-    make: set(POLICY, /user_metadata.*dynamodb:Query/, (properties) => {
+    make: set(POLICY, /dynamodb:LeadingKeys.*user_metadata/, (properties) => {
       delete statements(properties).find(({ Action }) => Action === "dynamodb:Query").Condition
     }),
   },
