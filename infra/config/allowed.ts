@@ -1,5 +1,5 @@
 /** What the stages promise: who reaches whom, who may do what. The proofs hold the templates to it, word for word. */
-import type { Allowed, AllowedRole, Permission, Ports, ResourcePermission } from "../src/allowed.ts"
+import type { Allowed, AllowedRole, AllowedRun, Permission, Ports, ResourcePermission } from "../src/allowed.ts"
 
 export interface AllowedOptions {
   readonly stage: string
@@ -71,6 +71,7 @@ export function allowed(options: AllowedOptions): Allowed {
       },
     ],
     roles: roles(options),
+    runs: runs(stage),
     policies: policies(options),
     anyResource: {
       "cloudformation:ListStacks": "AWS knows no resource for it",
@@ -198,6 +199,44 @@ function roles({ stage, region, page, circleci }: AllowedOptions): Allowed["role
     },
     ...pipeline(name, stage, region, circleci),
   }
+}
+
+function runs(stage: string): AllowedRun[] {
+  const name = `perigee-${stage}`
+  const task = (family: string, image: string, { secrets = "none", command = "none" } = {}): AllowedRun => ({
+    kind: "task",
+    name: `${name}-${family}`,
+    as: {
+      "task role": `${name}-${family}-task`,
+      "execution role": `${name}-${family}-execution`,
+      image: `\${ssm /perigee/${stage}/${image}/image}`,
+      secrets,
+      command,
+    },
+  })
+  const administrator = `<rds db:${name}.MasterUserSecret.SecretArn>`
+  return [
+    ...SERVICES.flatMap((service) => [
+      task(service, service),
+      task(`${service}-roles`, service, {
+        secrets: `DB_PASSWORD=${administrator}:password:: DB_USER=${administrator}:username::`,
+        command: "roles",
+      }),
+      task(`${service}-migrate`, service, { command: "migrate" }),
+      {
+        kind: "service" as const,
+        name: service,
+        as: { task: `${name}-${service}`, cluster: `${name}-platform` },
+      },
+    ]),
+    task("get-data", "get_data", { secrets: `NASA_API_KEY=secretsmanager secret:perigee/${stage}/nasa-api-key` }),
+    {
+      kind: "schedule",
+      name: `${name}-get-data`,
+      as: { role: `${name}-scheduler`, task: `${name}-get-data`, cluster: `${name}-neo` },
+    },
+    { kind: "function", name: `${name}-neows`, as: { role: `${name}-neows-function` } },
+  ]
 }
 
 /** CircleCI's two roles: of one organisation, one project and one branch. */

@@ -28,6 +28,14 @@ export interface AllowedRole {
   readonly mayNot?: readonly Permission[]
 }
 
+/** Who runs as what. Names are those of AWS: a task's family, a service's, function's and schedule's name. */
+export interface AllowedRun {
+  readonly kind: "task" | "service" | "function" | "schedule"
+  readonly name: string
+  /** Roles as {@link Allowed.roles} names them; secrets as `NAME=arn`, sorted; `none` for none. */
+  readonly as: Readonly<Record<string, string>>
+}
+
 export interface Allowed {
   /** Who may open a connection to whom. What is not listed, and every other port and protocol, must be impossible. */
   readonly reachable: Readonly<Record<string, Ports>>
@@ -38,6 +46,7 @@ export interface Allowed {
   /** What a program outside of the templates runs, and where. */
   readonly tasks: readonly TaskPlace[]
   readonly roles: Readonly<Record<string, AllowedRole>>
+  readonly runs: readonly AllowedRun[]
   /** Policies of keys, buckets, endpoints and topics. */
   readonly policies: Readonly<Record<string, readonly ResourcePermission[]>>
   /** Actions that may be on `*`, with the reason; in key policies `*` is the key itself, and is not meant. */

@@ -15,7 +15,7 @@ export function widenedRoles(before: Subject, after: Subject): Widening[] {
   return after.resolved.ofType("AWS::IAM::Role").flatMap((now) => {
     const was = before.resolved.at(now.address)
     if (was === undefined) return []
-    const subject = roleName(now)
+    const subject = roleName(now, after.resolved)
     const documents = [
       ["role's policy", grantsOfRole(was, before.resolved), grantsOfRole(now, after.resolved)],
       [

@@ -20,9 +20,17 @@ export interface Grant {
   readonly condition: string
 }
 
-/** Rows of one document, one for each principal, action and resource. */
+/**
+ * Rows of one document, one for each principal, action and resource; none for a missing document. What can't be read is a
+ * row too, which allows everything: {@link unreadable}.
+ */
 export function grantsOf(document: Value | undefined, source: Resource, resolved: Resolved): Grant[] {
-  return list(at(document, "Statement")).flatMap((statement) => {
+  if (document === undefined || document === null) return []
+  const read = typeof document === "string" ? parsed(document) : document
+  const statements = at(read, "Statement")
+  if (statements === undefined) return [unreadable(document, source)]
+  return list(statements).flatMap((statement) => {
+    if (!isStatement(statement)) return [unreadable(statement, source)]
     const effect = textOf(at(statement, "Effect")) === "Deny" ? "deny" : "allow"
     const actions = [
       ...list(at(statement, "Action")).map((one) => textOf(one) ?? ""),
@@ -44,6 +52,37 @@ export function grantsOf(document: Value | undefined, source: Resource, resolved
       ),
     )
   })
+}
+
+/** A policy may be written as a text of JSON. @returns the text itself where it is none */
+function parsed(text: string): Value {
+  try {
+    return JSON.parse(text) as Value
+  } catch {
+    return text
+  }
+}
+
+const STATEMENT_KEYS = /^(Sid|Effect|(Not)?(Principal|Action|Resource)|Condition)$/
+
+/** Whether all of a statement can be read: its effect is known, it says which actions, and its condition is plain data. */
+function isStatement(statement: Value): boolean {
+  if (!isProperties(statement) || !Object.keys(statement).every((key) => STATEMENT_KEYS.test(key))) return false
+  const { Effect, Action, NotAction, Resource, NotResource, Condition } = statement
+  const tests = Condition === undefined ? [] : isProperties(Condition) ? Object.values(Condition) : [""]
+  return (
+    /^(Allow|Deny)$/.test(textOf(Effect) ?? "") &&
+    list(Action).length + list(NotAction).length > 0 &&
+    [Action, NotAction, Resource, NotResource].every((one) => !isProperties(one)) &&
+    tests.every(isProperties)
+  )
+}
+
+/** What stands for a document, or a statement, that a template makes of what can't be known. */
+function unreadable(what: Value, source: Resource): Grant {
+  const text = textOf(what) ?? ""
+  const action = `* (${text.length > 80 ? `${text.slice(0, 80)}…` : text} can't be read, so that it may allow anything)`
+  return { source, effect: "allow", principal: "", action, resource: "*", condition: "" }
 }
 
 function principalsOf(principal: Value | undefined, resolved: Resolved): string[] {
@@ -94,21 +133,27 @@ function named(reference: Reference, resolved: Resolved): string {
   const resource = resolved.of(reference)
   const { attribute } = reference
   if (resource === undefined) return String(reference)
-  if (resource.type === "AWS::KMS::Key") return `kms ${aliasOf(resource, resolved) ?? nameOf(resource)}`
+  if (resource.type === "AWS::KMS::Key") return `kms ${aliasOf(resource, resolved) ?? nameOf(resource, resolved)}`
   const [service, property, form] = ARNS[resource.type] ?? []
   const name = property === undefined ? undefined : textOf(resource.properties[property])
   if (service === undefined || form === undefined)
-    return `<${nameOf(resource)}${attribute === "Arn" || attribute === "Ref" ? "" : `.${attribute}`}>`
-  const short = `${service} ${form(name ?? `<${nameOf(resource)}>`)}`
+    return `<${nameOf(resource, resolved)}${attribute === "Arn" || attribute === "Ref" ? "" : `.${attribute}`}>`
+  const short = `${service} ${form(name ?? `<${nameOf(resource, resolved)}>`)}`
   const isArn =
     attribute === "Arn" || attribute === "TopicArn" || (attribute === "Ref" && /Topic|Secret$/.test(resource.type))
   if (isArn) return short
-  return attribute === "Ref" ? (name ?? `<${nameOf(resource)}>`) : `<${short}.${attribute}>`
+  return attribute === "Ref" ? (name ?? `<${nameOf(resource, resolved)}>`) : `<${short}.${attribute}>`
 }
 
-/** An address without the CDK's hash: for resources without a name of their own. */
-export function nameOf(resource: Resource): string {
-  return resource.address.replace(/[0-9A-F]{8}$/, "")
+/** An address without the CDK's hash, where no other of its type has the same: for resources without a name of their own. */
+export function nameOf({ address, type }: Resource, resolved: Resolved): string {
+  const short = withoutHash(address)
+  const others = resolved.ofType(type).filter((one) => withoutHash(one.address) === short)
+  return others.length > 1 ? address : short
+}
+
+function withoutHash(address: string): string {
+  return address.replace(/[0-9A-F]{8}$/, "")
 }
 
 function aliasOf(key: Resource, resolved: Resolved): string | undefined {
@@ -117,8 +162,8 @@ function aliasOf(key: Resource, resolved: Resolved): string | undefined {
 }
 
 /** A role as the tables name it: its name, else its address without hash. */
-export function roleName(role: Resource): string {
-  return textOf(role.properties["RoleName"]) ?? nameOf(role)
+export function roleName(role: Resource, resolved: Resolved): string {
+  return textOf(role.properties["RoleName"]) ?? nameOf(role, resolved)
 }
 
 export function shortArn(value: Value, resolved: Resolved): string {
@@ -142,10 +187,12 @@ const PARTITION = `\${AWS::Partition}`
 
 /** Policies of a role: inline, attached by `AWS::IAM::Policy`, and the names of managed ones. */
 export function grantsOfRole(role: Resource, resolved: Resolved): Grant[] {
-  const inline = list(role.properties["Policies"]).flatMap((one) => grantsOf(at(one, "PolicyDocument"), role, resolved))
+  const inline = list(role.properties["Policies"]).flatMap((one) =>
+    grantsOf(at(one, "PolicyDocument") ?? one, role, resolved),
+  )
   const attached = [...resolved.ofType("AWS::IAM::Policy"), ...resolved.ofType("AWS::IAM::ManagedPolicy")]
     .filter((policy) => list(policy.properties["Roles"]).some((one) => resolved.of(one) === role))
-    .flatMap((policy) => grantsOf(policy.properties["PolicyDocument"], policy, resolved))
+    .flatMap((policy) => grantsOf(policy.properties["PolicyDocument"] ?? "no document", policy, resolved))
   const managed = list(role.properties["ManagedPolicyArns"]).map(
     (one): Grant => ({
       source: role,

@@ -6,9 +6,11 @@ import { DATA } from "./claims/data.ts"
 import { EGRESS } from "./claims/egress.ts"
 import { ENTRANCE } from "./claims/entrance.ts"
 import { FACTS } from "./claims/facts.ts"
+import { CLOSED_WORLD } from "./claims/known.ts"
 import { PARAMETERS } from "./claims/parameters.ts"
 import { PERMISSIONS } from "./claims/permissions.ts"
 import { REACHABILITY } from "./claims/reachability.ts"
+import { RUNS } from "./claims/runs.ts"
 import { type Failure, type Proof, Subject } from "./proof.ts"
 
 export const PROOFS: readonly Proof[] = [
@@ -17,9 +19,11 @@ export const PROOFS: readonly Proof[] = [
   ...EGRESS,
   ...ENTRANCE,
   ...FACTS,
+  ...CLOSED_WORLD,
   ...PERMISSIONS,
   ...DATA,
   ...COMPUTE,
+  ...RUNS,
 ]
 
 export interface Proved {

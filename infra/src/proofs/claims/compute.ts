@@ -1,7 +1,7 @@
 /** What must hold of what runs: over all zones, scaling within limits, taken back when a deployment fails, hardened. */
 import type { Resource } from "../../templates/resolve.ts"
-import { at, flagOf, isProperties, list, numberOf, textOf } from "../../templates/value.ts"
-import { each, type Proof, type Subject } from "../proof.ts"
+import { at, flagOf, isProperties, list, numberOf, textOf, type Value } from "../../templates/value.ts"
+import { each, joinedOutcome, type Proof, type Subject } from "../proof.ts"
 
 const services = ({ resolved }: Subject) => resolved.ofType("AWS::ECS::Service")
 
@@ -116,9 +116,18 @@ const noShell: Proof = {
   claim: "Nobody gets a shell in a task: ECS Exec is off",
   holds: "Least privilege",
   prove: (subject) =>
-    each(services(subject), ({ properties }) =>
-      flagOf(properties["EnableExecuteCommand"]) === true ? "its EnableExecuteCommand is true" : undefined,
-    ),
+    joinedOutcome([
+      each(services(subject), ({ properties }) => shellWith(properties["EnableExecuteCommand"])),
+      each(subject.resolved.ofType("AWS::Scheduler::Schedule"), ({ properties }) =>
+        shellWith(at(properties, "Target", "EcsParameters", "EnableExecuteCommand")),
+      ),
+    ]),
+}
+
+function shellWith(enabled: Value | undefined): string | undefined {
+  return enabled === undefined || flagOf(enabled) === false
+    ? undefined
+    : `its EnableExecuteCommand is ${textOf(enabled)}`
 }
 
 const hardened: Proof = {
@@ -132,7 +141,7 @@ const hardened: Proof = {
         const name = textOf(at(container, "Name"))
         const user = textOf(at(container, "User"))
         return [
-          ...(user !== undefined && !/^(0|root)(:|$)/.test(user)
+          ...(user !== undefined && !/^(\s*[-+]?0*|root)(:|$)|:(0+|root)$/.test(user)
             ? []
             : [`${name} runs as ${user ?? "whoever the image says"}`]),
           ...(flagOf(at(container, "ReadonlyRootFilesystem")) === true
@@ -230,20 +239,22 @@ const noSecretsInEnvironment: Proof = {
   claim: "No variable whose name says that it is a secret has its value in a template: such come from Secrets Manager",
   holds: "No leak: no key in a log, file, image layer or template",
   prove: ({ resolved }) => {
-    const secret = /(PASSWORD|SECRET|TOKEN|API_KEY|PRIVATE_KEY)$/
+    const secret = /(PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|SECRET|TOKEN|KEY|CREDENTIALS?)$/i
+    const wrong = (name: string, value: Value | undefined) =>
+      secret.test(name) || /\{\{\s*resolve:/.test(textOf(value) ?? "")
     const definitions = each(resolved.ofType("AWS::ECS::TaskDefinition"), ({ properties }) =>
       list(properties["ContainerDefinitions"]).flatMap((container) =>
         list(at(container, "Environment"))
-          .map((one) => textOf(at(one, "Name")) ?? "")
-          .filter((name) => secret.test(name))
+          .filter((one) => wrong(textOf(at(one, "Name")) ?? "", at(one, "Value")))
+          .map((one) => textOf(at(one, "Name")))
           .map((name) => `${name} is in its environment; give it by Secrets`),
       ),
     )
     const functions = each(resolved.ofType("AWS::Lambda::Function"), ({ properties }) => {
       const variables = at(properties, "Environment", "Variables")
-      return Object.keys(isProperties(variables) ? variables : {})
-        .filter((name) => secret.test(name))
-        .map((name) => `${name} is in its environment; give it a secret's name, and let it read that`)
+      return Object.entries(isProperties(variables) ? variables : {})
+        .filter(([name, value]) => wrong(name, value))
+        .map(([name]) => `${name} is in its environment; give it a secret's name, and let it read that`)
     })
     return {
       checked: definitions.checked + functions.checked,
@@ -304,13 +315,16 @@ const alarms: Proof = {
   claim: "Every alarm tells a topic when it begins and when it is over",
   holds: "The few alarms somebody would act on, to SNS",
   prove: ({ resolved }) =>
-    each(resolved.ofType("AWS::CloudWatch::Alarm"), ({ properties }) =>
-      (["AlarmActions", "OKActions"] as const).flatMap((key) =>
-        list(properties[key]).some((one) => resolved.of(one)?.type === "AWS::SNS::Topic")
-          ? []
-          : [`its ${key} name no topic of these templates`],
-      ),
-    ),
+    each(resolved.ofType("AWS::CloudWatch::Alarm"), ({ properties }) => [
+      ...(properties["ActionsEnabled"] === undefined || flagOf(properties["ActionsEnabled"]) === true
+        ? []
+        : ["its ActionsEnabled is not true"]),
+      ...(["AlarmActions", "OKActions"] as const).flatMap((key) => {
+        const heard = list(properties[key]).map((one) => resolved.of(one)?.type === "AWS::SNS::Topic")
+        if (!heard.includes(true)) return [`its ${key} name no topic of these templates`]
+        return heard.includes(false) ? [`its ${key} name more than topics of these templates`] : []
+      }),
+    ]),
 }
 
 /** Types that take tags, of which every one should have the stage's. */

@@ -7,6 +7,13 @@ function protects(stage: { readonly protect: boolean } | undefined): boolean {
   return stage?.protect ?? true
 }
 
+/** A change that replaces a resource keeps the old one where its deletion does. */
+function replaced(policy: string | undefined, stage: { readonly protect: boolean } | undefined): string[] {
+  return !protects(stage) || policy === "Retain"
+    ? []
+    : [`its UpdateReplacePolicy is ${policy ?? "not set"}, not Retain`]
+}
+
 const databaseEncrypted: Proof = {
   id: "data.database-encrypted",
   claim:
@@ -65,7 +72,7 @@ const databaseKept: Proof = {
     "The database is backed up for as long as the stage says, and where the stage protects data it can't be deleted",
   holds: "Backups, deletion protection",
   prove: ({ resolved, stage }) =>
-    each(resolved.ofType("AWS::RDS::DBInstance"), ({ properties, deletionPolicy }) => {
+    each(resolved.ofType("AWS::RDS::DBInstance"), ({ properties, deletionPolicy, updateReplacePolicy }) => {
       const days = numberOf(properties["BackupRetentionPeriod"]) ?? 1
       const wanted = stage?.database.backupDays ?? 7
       return [
@@ -79,6 +86,13 @@ const databaseKept: Proof = {
         ...(!protects(stage) || deletionPolicy === "Snapshot" || isRetained(deletionPolicy)
           ? []
           : [`its DeletionPolicy is ${deletionPolicy ?? "not set"}, neither Snapshot nor Retain`]),
+        ...(!protects(stage) || updateReplacePolicy === "Snapshot" || updateReplacePolicy === "Retain"
+          ? []
+          : [`its UpdateReplacePolicy is ${updateReplacePolicy ?? "not set"}, neither Snapshot nor Retain`]),
+        ...(["DBSnapshotIdentifier", "SourceDBInstanceIdentifier", "RestoreTime"] as const)
+          .filter((key) => properties[key] !== undefined)
+          .map((key) => `its ${key} makes it of data from elsewhere`),
+        ...(list(properties["AssociatedRoles"]).length === 0 ? [] : ["its AssociatedRoles give it rights of its own"]),
       ]
     }),
 }
@@ -124,11 +138,14 @@ const tables: Proof = {
     "Every table is encrypted by the customer's key, restorable to any second, and kept where the stage protects data",
   holds: "DynamoDB on demand, point-in-time recovery, encrypted",
   prove: ({ resolved, stage }) =>
-    each(resolved.ofType("AWS::DynamoDB::Table"), ({ properties, deletionPolicy }) => [
+    each(resolved.ofType("AWS::DynamoDB::Table"), ({ properties, deletionPolicy, updateReplacePolicy }) => [
       ...(flagOf(at(properties, "SSESpecification", "SSEEnabled")) === true &&
       resolved.of(at(properties, "SSESpecification", "KMSMasterKeyId"))?.type === "AWS::KMS::Key"
         ? []
         : ["it is not encrypted by a key of these templates"]),
+      ...(at(properties, "StreamSpecification", "ResourcePolicy") === undefined
+        ? []
+        : ["its stream has a policy that no proof looks at"]),
       ...(flagOf(at(properties, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")) === true
         ? []
         : ["its point-in-time recovery is off"]),
@@ -139,6 +156,7 @@ const tables: Proof = {
       ...(!protects(stage) || isRetained(deletionPolicy)
         ? []
         : [`its DeletionPolicy is ${deletionPolicy ?? "not set"}, not Retain`]),
+      ...replaced(updateReplacePolicy, stage),
     ]),
 }
 
@@ -149,7 +167,7 @@ const buckets: Proof = {
   holds: "S3 versioned, encrypted, TLS only",
   prove: ({ resolved, stage }) =>
     each(resolved.ofType("AWS::S3::Bucket"), (bucket) => {
-      const { properties, deletionPolicy } = bucket
+      const { properties, deletionPolicy, updateReplacePolicy } = bucket
       const [encryption] = list(at(properties, "BucketEncryption", "ServerSideEncryptionConfiguration"))
       const algorithm = textOf(at(encryption, "ServerSideEncryptionByDefault", "SSEAlgorithm"))
       const shut = ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"].filter(
@@ -174,6 +192,23 @@ const buckets: Proof = {
         ...(algorithm === "aws:kms" || (logs && algorithm === "AES256")
           ? []
           : [`its encryption is ${algorithm ?? "not set"}, not by a key of ours`]),
+        ...(algorithm === "aws:kms" &&
+        resolved.of(at(encryption, "ServerSideEncryptionByDefault", "KMSMasterKeyID"))?.type !== "AWS::KMS::Key"
+          ? ["its KMSMasterKeyID is no key of these templates"]
+          : []),
+        ...(["ReplicationConfiguration", "NotificationConfiguration", "WebsiteConfiguration"] as const)
+          .filter((key) => properties[key] !== undefined)
+          .map((key) => `its ${key} tells others what it holds`),
+        ...(logs || !protects(stage)
+          ? []
+          : list(at(properties, "LifecycleConfiguration", "Rules"))
+              .filter(
+                (rule) =>
+                  ["ExpirationInDays", "ExpirationDate", "Transitions", "Transition"].some(
+                    (key) => at(rule, key) !== undefined,
+                  ) || (numberOf(at(rule, "NoncurrentVersionExpiration", "NoncurrentDays")) ?? 30) < 30,
+              )
+              .map(() => "a lifecycle rule lets what it holds expire, or an older version within 30 days")),
         ...shut.map((name) => `its ${name} is not true`),
         ...(textOf(at(properties, "VersioningConfiguration", "Status")) === "Enabled" ? [] : ["it keeps no versions"]),
         ...(list(at(properties, "OwnershipControls", "Rules")).some(
@@ -186,6 +221,7 @@ const buckets: Proof = {
         ...(!protects(stage) || isRetained(deletionPolicy)
           ? []
           : [`its DeletionPolicy is ${deletionPolicy ?? "not set"}, not Retain`]),
+        ...replaced(updateReplacePolicy, stage),
       ]
     }),
 }
@@ -199,6 +235,7 @@ const secrets: Proof = {
       ...(resolved.of(properties["KmsKeyId"])?.type === "AWS::KMS::Key"
         ? []
         : ["it is not encrypted by a key of these templates"]),
+      ...(list(properties["ReplicaRegions"]).length === 0 ? [] : ["its ReplicaRegions copy it elsewhere"]),
       ...(properties["SecretString"] === undefined ? [] : ["its value is written in the template"]),
     ]),
 }
@@ -208,12 +245,18 @@ const keys: Proof = {
   claim: "Every key rotates, is enabled, and is kept where the stage protects what it encrypted",
   holds: "KMS with rotation",
   prove: ({ resolved, stage }) =>
-    each(resolved.ofType("AWS::KMS::Key"), ({ properties, deletionPolicy }) => [
+    each(resolved.ofType("AWS::KMS::Key"), ({ properties, deletionPolicy, updateReplacePolicy }) => [
       ...(flagOf(properties["EnableKeyRotation"]) === true ? [] : ["its EnableKeyRotation is not true"]),
-      ...(flagOf(properties["Enabled"]) === false ? ["it is disabled"] : []),
+      ...(properties["Enabled"] === undefined || flagOf(properties["Enabled"]) === true
+        ? []
+        : ["it is disabled, or may be"]),
+      ...(!protects(stage) || (numberOf(properties["PendingWindowInDays"] ?? 30) ?? 0) >= 30
+        ? []
+        : ["its PendingWindowInDays is under 30: less time to notice that it is deleted"]),
       ...(!protects(stage) || isRetained(deletionPolicy)
         ? []
         : [`its DeletionPolicy is ${deletionPolicy ?? "Delete"}, not Retain`]),
+      ...replaced(updateReplacePolicy, stage),
     ]),
 }
 

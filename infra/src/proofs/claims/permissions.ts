@@ -3,7 +3,7 @@ import type { Permission, ResourcePermission } from "../../allowed.ts"
 import type { Resource } from "../../templates/resolve.ts"
 import { at, list, textOf } from "../../templates/value.ts"
 import { type Grant, grantsOf, grantsOfRole, nameOf, roleName } from "../policy.ts"
-import type { Failure, Outcome, Proof, Subject } from "../proof.ts"
+import { each, type Failure, type Outcome, type Proof, type Subject } from "../proof.ts"
 
 /** Types of resources that have a policy of their own, and the property that it is in. */
 const DOCUMENTS: Readonly<Record<string, string>> = {
@@ -27,7 +27,9 @@ export function resourcePolicies({ resolved, network }: Subject): Map<string, { 
       if (document === undefined && type !== "AWS::KMS::Key" && type !== "AWS::EC2::VPCEndpoint") continue
       const endpoint = network.things.find(({ resources: [one] }) => one === resource)?.name
       const key = type === "AWS::KMS::Key" ? keyName(resource, resolved) : undefined
-      found.set(endpoint ?? key ?? nameOf(resource), {
+      const name = endpoint ?? key ?? nameOf(resource, resolved)
+      // A second one of a name hides no first: it is nobody that the tables know.
+      found.set(found.has(name) ? `${name} once more, ${resource.address}` : name, {
         resource,
         grants: grantsOf(at(document, "PolicyDocument") ?? document, resource, resolved),
       })
@@ -95,10 +97,11 @@ const roles: Proof = {
     let checked = 0
     const seen = new Set<string>()
     for (const role of resolved.ofType("AWS::IAM::Role")) {
-      const name = roleName(role)
-      seen.add(name)
+      const name = roleName(role, resolved)
+      if (seen.has(name)) failures.push({ resource: role.address, what: `another role is called ${name} too` })
       const may = allowed.roles[name]
       const grants = grantsOfRole(role, resolved)
+      seen.add(name)
       checked += grants.length
       if (may === undefined) failures.push({ resource: role.address, what: `the stage allows no role ${name}` })
       else
@@ -113,6 +116,27 @@ const roles: Proof = {
   },
 }
 
+const attached: Proof = {
+  id: "permissions.attached",
+  claim: "Every policy is attached to roles of these templates, by reference, and to no user or group",
+  holds: "Least privilege: every right is some role's that the proofs look at",
+  prove({ resolved }) {
+    const all = [...resolved.ofType("AWS::IAM::Policy"), ...resolved.ofType("AWS::IAM::ManagedPolicy")]
+    return each(all, ({ properties }) => [
+      ...(["Users", "Groups"] as const)
+        .filter((key) => list(properties[key]).length > 0)
+        .map((key) => `its ${key} are ${textOf(properties[key])}: only roles are given rights`),
+      ...list(properties["Roles"])
+        .filter((one) => resolved.of(one)?.type !== "AWS::IAM::Role")
+        .map(
+          (one) =>
+            `its role ${textOf(one)} is no reference to a role of these templates: whose right it is can't be told`,
+        ),
+      ...(list(properties["Roles"]).length === 0 ? ["it is attached to no role: who takes it can't be told"] : []),
+    ])
+  },
+}
+
 const trust: Proof = {
   id: "permissions.trust",
   claim: "Every role is taken by the one principal that the stage names, under its condition",
@@ -122,12 +146,12 @@ const trust: Proof = {
   prove({ resolved, allowed }) {
     const all = resolved.ofType("AWS::IAM::Role")
     const failures = all.flatMap((role) => {
-      const may = allowed.roles[roleName(role)]
+      const may = allowed.roles[roleName(role, resolved)]
       if (may === undefined) return []
       const [principal, action, condition] = may.trust
       const grants = grantsOf(role.properties["AssumeRolePolicyDocument"], role, resolved)
       const wanted = row({ effect: "allow", principal, resource: "self", action, condition })
-      return compare(`trust of ${roleName(role)}`, role, grants, [wanted])
+      return compare(`trust of ${roleName(role, resolved)}`, role, grants, [wanted])
     })
     return { checked: all.length, failures }
   },
@@ -167,7 +191,19 @@ const oidc: Proof = {
       }
       return found
     })
-    return { checked: federated.length, failures }
+    // An audience more lets no token in that a role's condition shuts out; but it waits for one that forgets to ask.
+    const asked = federated.flatMap(({ condition }) =>
+      Object.entries((at(condition, "StringEquals") ?? {}) as Readonly<Record<string, unknown>>)
+        .filter(([key]) => key.endsWith(":aud"))
+        .map(([, value]) => String(value)),
+    )
+    const providers = each(resolved.ofType("AWS::IAM::OIDCProvider"), ({ properties }) =>
+      list(properties["ClientIdList"])
+        .map((one) => textOf(one) ?? "")
+        .filter((audience) => !asked.includes(audience))
+        .map((audience) => `its ClientIdList has ${audience}, which no role asks for`),
+    )
+    return { checked: federated.length + providers.checked, failures: [...failures, ...providers.failures] }
   },
 }
 
@@ -183,6 +219,8 @@ const policies: Proof = {
     const failures: Failure[] = []
     for (const [name, { resource, grants }] of found) {
       checked += grants.length
+      if (allowed[name] === undefined)
+        failures.push({ resource: resource.address, what: `the stage allows no policy of ${name}` })
       failures.push(...compare(name, resource, grants, resourceRowsOf(allowed[name] ?? [])))
     }
     for (const name of Object.keys(allowed).filter((one) => !found.has(one))) {
@@ -209,7 +247,7 @@ const users: Proof = {
         if (user === undefined || /\*/.test(resource)) {
           failures.push({
             resource: source.address,
-            what: `${roleName(role)} may connect as any user: ${action} on ${resource}`,
+            what: `${roleName(role, resolved)} may connect as any user: ${action} on ${resource}`,
           })
         } else byUser.set(user, (byUser.get(user) ?? new Set()).add(role))
       }
@@ -229,7 +267,7 @@ const users: Proof = {
           for (const other of [...who].filter((one) => one !== role)) {
             failures.push({
               resource: other.address,
-              what: `${roleName(other)} may connect as ${own}, which is ${name}'s`,
+              what: `${roleName(other, resolved)} may connect as ${own}, which is ${name}'s`,
             })
           }
         }
@@ -370,7 +408,7 @@ export function permissionsTable(
       const all = first === undefined ? rest : [first, ...rest]
       const actions = [...new Set(all.map(({ action }) => action))].sort().join(", ")
       return {
-        who: roleName(role),
+        who: roleName(role, resolved),
         resource: first?.resource ?? "",
         actions: first?.effect === "deny" ? `denied: ${actions}` : actions,
         condition: first?.condition ?? "",
@@ -381,6 +419,7 @@ export function permissionsTable(
 
 export const PERMISSIONS: readonly Proof[] = [
   roles,
+  attached,
   trust,
   oidc,
   policies,

@@ -6,6 +6,7 @@ import { expect } from "chai"
 import { stageNamed } from "../../../../infra/config/stages.ts"
 import { type Failure, Subject } from "../../../../infra/src/proofs/proof.ts"
 import { PROOFS, prove } from "../../../../infra/src/proofs/prove.ts"
+import { CLOSED_WORLD_MUTANTS } from "./closed-world.ts"
 import { NETWORK_MUTANTS } from "./network-mutants.ts"
 import { Copy, type Found, type Raw, templatesOf } from "./stage.ts"
 
@@ -1076,13 +1077,13 @@ describe("proofs", function () {
   }
 
   it("each have a mutant, and there are 40 at least", () => {
-    const caught = new Set([...MUTANTS, ...NETWORK_MUTANTS].map(({ proof }) => proof))
+    const caught = new Set([...MUTANTS, ...NETWORK_MUTANTS, ...CLOSED_WORLD_MUTANTS].map(({ proof }) => proof))
     expect(PROOFS.map(({ id }) => id).filter((id) => !caught.has(id))).to.deep.equal([])
     expect(MUTANTS.length).to.be.at.least(40)
     expect(new Set(PROOFS.map(({ id }) => id)).size).to.equal(PROOFS.length)
   })
 
-  for (const { change, proof, hidden, make } of MUTANTS) {
+  for (const { change, proof, hidden, make } of [...MUTANTS, ...CLOSED_WORLD_MUTANTS]) {
     it(`${proof} catches it when ${change}${hidden ? ", though who reaches whom stays as it was" : ""}`, () => {
       const copy = new Copy(templatesOf("production"))
       const address = make(copy)
