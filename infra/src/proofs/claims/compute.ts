@@ -252,6 +252,7 @@ const noSecretsInEnvironment: Proof = {
     )
     const functions = each(resolved.ofType("AWS::Lambda::Function"), ({ properties }) => {
       const variables = at(properties, "Environment", "Variables")
+      if (properties["Environment"] !== undefined && !isProperties(variables)) return "its environment can't be read"
       return Object.entries(isProperties(variables) ? variables : {})
         .filter(([name, value]) => wrong(name, value))
         .map(([name]) => `${name} is in its environment; give it a secret's name, and let it read that`)

@@ -417,6 +417,13 @@ export const CLOSED_WORLD_MUTANTS: readonly ClosedWorldMutant[] = [
     ),
   ),
   hidden(
+    "compute.no-secret-in-environment",
+    "a function's variables can't be known",
+    set("AWS::Lambda::Function", "", (properties, { template }, copy) => {
+      properties.Environment.Variables = undecided(copy, template, { TOKEN: "x" })
+    }),
+  ),
+  hidden(
     "compute.alarms-heard",
     "an alarm does nothing",
     set("AWS::CloudWatch::Alarm", "", (properties) => {
