@@ -5,7 +5,7 @@ import { Copy, type Found, type Raw, templatesOf } from "./stage.ts"
 export interface ClosedWorldMutant {
   readonly change: string
   readonly proof: string
-  readonly hidden: true
+  readonly hidden: boolean
   readonly make: (copy: Copy) => string
 }
 
@@ -27,6 +27,9 @@ const hidden = (proof: string, change: string, make: (copy: Copy) => string): Cl
   hidden: true,
   make,
 })
+
+/** One that who reaches whom shows too. */
+const seen = (...told: Parameters<typeof hidden>): ClosedWorldMutant => ({ ...hidden(...told), hidden: false })
 
 function set(type: string, where: string | RegExp, change: (properties: Raw, found: Found, copy: Copy) => void) {
   return (copy: Copy): string => {
@@ -281,7 +284,7 @@ export const CLOSED_WORLD_MUTANTS: readonly ClosedWorldMutant[] = [
       return "neo/DocumentsPolicy00000000"
     },
   ),
-  hidden("permissions.resource-policies", "a second endpoint of a service comes before the first", (copy) => {
+  seen("permissions.resource-policies", "a second endpoint of a service comes before the first", (copy) => {
     const { properties } = copy.find("AWS::EC2::VPCEndpoint", "^Endpointslogs")
     const body = bodyOf(copy, "network")
     const open = { Type: "AWS::EC2::VPCEndpoint", Properties: { ...properties, PolicyDocument: forAnyone } }
