@@ -116,9 +116,11 @@ WIDENED: not allowed now, and then it would be
     ! network/Groupsdatabase1D178A06: inbound: tcp 5432 from 10.20.0.0/16
 `)
     expect(text.slice(text.indexOf("PROOFS FAIL"))).to.equal(
-      `PROOFS FAIL: 1 of 70; this must not be deployed
+      `PROOFS FAIL: 2 of 84; this must not be deployed
   ✗ facts.no-wide-inbound: No security group lets in a block of addresses but the load balancer's: everything else names the group that may
       network/GroupsdatabasefromnetworkGroupsusermetadata4D29D619543231D04990: lets a block of addresses into network/Groupsdatabase1D178A06: name the security group that may
+  ✗ facts.known-properties: Every property, at any depth and under any condition, is one that the stacks are known to use
+      network/GroupsdatabasefromnetworkGroupsusermetadata4D29D619543231D04990: its property CidrIp is looked at by no proof: nothing is proved of it
 
 ! replaces or deletes and widens: 2 reasons to be asked
 
