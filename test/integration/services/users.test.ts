@@ -130,7 +130,7 @@ describe("user_metadata", () => {
     }
     const stolen = await suite.client.send("GET", `/api/users?cursor=${cursor}`, { token: await suite.user("thief") })
     expect(stolen.body.type).to.equal(type("invalid-cursor"))
-    expect(Buffer.from(cursor, "base64url").toString()).not.to.match(/@|page/)
+    expect(Buffer.from(cursor, "base64url").toString()).not.to.match(/page|subject|email/)
   })
 
   it("answers 304 to who has the version already", async () => {
