@@ -157,7 +157,7 @@ export async function browse(request: BrowseRequest, options: BrowseOptions): Pr
     const outcome = await attempt({ ...options, url, apiKey: request.apiKey, timeoutMs, maxBytes })
     if ("headers" in outcome) onRateLimit?.(rateLimitOf(outcome.headers))
     const { layout = "indented", maxWaitMs, maxValues = MAX_VALUES } = options
-    const values = outcome.kind === "answer" ? valuesIn(outcome.body) : 0
+    const values = outcome.kind === "answer" ? valuesIn(outcome.body, maxValues) : 0
     if (outcome.kind === "answer" && values <= maxValues && deadline) {
       const { length } = outcome.body
       if (deadline.reckonMs(length, values) > leftMs()) {
@@ -215,10 +215,17 @@ function assertUsable({ page, size, apiKey, baseUrl }: BrowseRequest): void {
     throw new TypeError(`baseUrl: http://${baseUrl.host} would carry the key in the clear`)
 }
 
-/** Values, near enough: each but the first in its array or object follows one of these bytes. */
-function valuesIn(body: Buffer): number {
+/**
+ * Values, near enough: each but the first in its array or object follows one of these bytes.
+ *
+ * @param most how many are of interest: what has more is not counted to its end
+ */
+function valuesIn(body: Buffer, most: number): number {
   let values = 0
-  for (const byte of body) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) values += 1
+  for (let at = 0; at < body.length && values <= most; at += 1) {
+    const byte = body[at]
+    if (byte === 0x2c || byte === 0x5b || byte === 0x7b) values += 1
+  }
   return values
 }
 

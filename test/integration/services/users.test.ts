@@ -130,7 +130,8 @@ describe("user_metadata", () => {
     }
     const stolen = await suite.client.send("GET", `/api/users?cursor=${cursor}`, { token: await suite.user("thief") })
     expect(stolen.body.type).to.equal(type("invalid-cursor"))
-    expect(Buffer.from(cursor, "base64url").toString()).not.to.match(/page|subject|email/)
+    // The seal before it, 16 bytes of an HMAC, may hold any character and says nothing.
+    expect(Buffer.from(cursor, "base64url").subarray(16).toString()).not.to.match(/@|page/)
   })
 
   it("answers 304 to who has the version already", async () => {

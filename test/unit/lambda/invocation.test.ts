@@ -439,7 +439,7 @@ describe("lambda/invocation", () => {
 
     it("is not begun to be used for more values than are taken", async () => {
       const body = pageBody("", { filler: "HERE" }).replace('"HERE"', values(900_001, "1.0"))
-      for (const remaining of [1200, 2200]) {
+      for (const remaining of [700, 1200, 2200]) {
         server.answer((response) => send(response, 200, body))
         const { handle, left } = processorTime(remaining)
         const error = await rejection(handle({ page: PAGE }, { awsRequestId: "r", getRemainingTimeInMillis: left }))
