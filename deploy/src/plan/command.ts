@@ -134,6 +134,8 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
         })
         made.push(one)
       }
+      // A stop that came with the last answer, when no request was left to be broken off.
+      session.signal.throwIfAborted()
       const told = new Map(made.map(({ stack, changes }) => [stack, changes] as [string, readonly ResourceChange[]]))
       const keepable = made.filter(({ changes }) => changes.length > 0)
       const kept = new Map(options.keepChangeSets ? keepable.map(({ stack }) => [stack, changeSetName]) : [])

@@ -203,7 +203,7 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
       aws.intercept = (action) => {
         if (action !== "DescribeChangeSet") return undefined
         running.kill("SIGINT")
-        return undefined
+        return "silence"
       }
       const { exitCode, stderr } = await running
       expect(exitCode).to.equal(130)

@@ -12,8 +12,8 @@ export interface WatchedAws {
   readonly url: string
   /** Such as `CreateChangeSet`, in the order of asking; of the REST protocols, method and path. */
   readonly actions: string[]
-  /** What it answers itself; everything else goes on. */
-  intercept: (action: string, body: string) => Answer | undefined
+  /** What it answers itself, or never; everything else goes on. */
+  intercept: (action: string, body: string) => Answer | "silence" | undefined
   close(): Promise<void>
 }
 
@@ -29,6 +29,7 @@ export async function watch(target: string): Promise<WatchedAws> {
     const action = json ?? query ?? `${request.method} ${request.url?.split("?")[0]}`
     watched.actions.push(action)
     const answer = watched.intercept(action, body.toString())
+    if (answer === "silence") return
     if (answer !== undefined) {
       response.writeHead(answer.status, {
         "content-type": json === undefined ? "text/xml" : "application/x-amz-json-1.1",
