@@ -1,15 +1,12 @@
 /** What `bootstrap` does, by the CDK toolkit: CDK's own stack, then the delivery stack. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import {
   BootstrapEnvironments,
   BootstrapStackParameters,
   StackSelectionStrategy,
   type Toolkit,
 } from "@aws-cdk/toolkit-lib"
-import { stageApp } from "../../infra/src/app.ts"
 import { stackName } from "../../infra/src/names.ts"
+import { withAssembly } from "../../infra/src/stage-templates.ts"
 import { BOOTSTRAP_STACK, bootstrapVersion, NEEDED_BOOTSTRAP_VERSION } from "./bootstrap-version.ts"
 import { toolkitOf } from "./cdk-toolkit.ts"
 import type { Values } from "./command.ts"
@@ -75,32 +72,21 @@ async function delivery(session: Session): Promise<Step> {
   const what = `stack ${name}`
   const before = await describe(session, "delivery", signal)
   session.say(`${what}: ${before === undefined ? "making it" : "comparing it"}`)
-  const outdir = await mkdtemp(join(tmpdir(), "perigee-bootstrap-"))
-  try {
-    // The whole stage is synthesized, and the Lambda's package may not be built yet: of what this stack has, none is in it.
-    const functionZip = join(outdir, "none.zip")
-    await writeFile(functionZip, EMPTY_ZIP)
-    const assembly = join(outdir, "assembly")
-    stageApp(stage, { outdir: assembly, functionZip, validate: false }).app.synth()
-    const did = await byToolkit(session, what, async (toolkit) => {
+  const did = await withAssembly(stage, (assembly) =>
+    byToolkit(session, what, async (toolkit) => {
       const { stacks } = await toolkit.deploy(await toolkit.fromAssemblyDirectory(assembly), {
         stacks: { strategy: StackSelectionStrategy.PATTERN_MUST_MATCH_SINGLE, patterns: ["delivery"] },
         deploymentMethod: { method: "change-set" },
       })
       return stacks.length
-    })
-    if (did !== 1) throw new Refusal(EXIT.failed, `${what}: the toolkit deployed ${did} stacks`)
-  } finally {
-    await rm(outdir, { recursive: true, force: true })
-  }
+    }),
+  )
+  if (did !== 1) throw new Refusal(EXIT.failed, `${what}: the toolkit deployed ${did} stacks`)
   const after = await describe(session, "delivery", signal)
   if (before === undefined) return { what, did: "made" }
   const stamp = (stack: typeof after) => (stack?.LastUpdatedTime ?? stack?.CreationTime)?.getTime()
   return { what, did: stamp(before) === stamp(after) ? "nothing" : "updated" }
 }
-
-/** End of central directory of a zip with nothing in it. Source: PKWARE's APPNOTE, 4.3.16. */
-const EMPTY_ZIP = Buffer.from([0x50, 0x4b, 0x05, 0x06, ...Array<number>(18).fill(0)])
 
 /** @throws Refusal what AWS answered, or what the toolkit complained of */
 async function byToolkit<T>(session: Session, what: string, work: (toolkit: Toolkit) => Promise<T>): Promise<T> {

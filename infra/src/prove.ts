@@ -1,10 +1,10 @@
 /** `npm run prove -- --stage=<name>`: computes from the templates what must be true of a stage, with no account and no network. */
 import { resolve } from "node:path"
-import { parseArgs } from "node:util"
 import { stageNamed } from "../config/stages.ts"
+import { commandLine, Refused } from "./command-line.ts"
 import { prove } from "./proofs/prove.ts"
 import { reportJson, reportMarkdown, reportText } from "./proofs/report.ts"
-import { type Stage, StageError } from "./stage.ts"
+import type { Stage } from "./stage.ts"
 import { templatesOfStage } from "./stage-templates.ts"
 import { readTemplates, TemplateError } from "./templates/read.ts"
 
@@ -21,41 +21,23 @@ and every address, from the templates alone. What fails is told with its path, h
 Exit codes: 0 all is proved; 65 a claim fails, or a template is broken; 64 flag or stage; 66 folder or templates are missing.
 `
 
-process.exitCode = await main(process.argv.slice(2))
-
-async function main(argv: string[]): Promise<number> {
-  try {
-    const { values } = parseArgs({
-      args: argv,
-      options: {
-        stage: { type: "string" },
-        templates: { type: "string" },
-        json: { type: "boolean", default: false },
-        markdown: { type: "boolean", default: false },
-        help: { type: "boolean" },
-      },
-    })
-    if (values.help) {
-      process.stdout.write(HELP)
-      return 0
-    }
-    if (values.json && values.markdown) return refuse(64, "--json and --markdown are two answers; ask for one")
-    if (values.templates === "") return refuse(64, "--templates is empty; give a folder of CloudFormation templates")
-    const stage = values.stage === undefined && values.templates !== undefined ? undefined : stageNamed(values.stage)
-    const templates =
-      values.templates === undefined ? await templatesOfStage(stage as Stage) : readTemplates(resolve(values.templates))
+await commandLine({
+  name: "prove",
+  help: HELP,
+  options: {
+    stage: { type: "string" },
+    templates: { type: "string" },
+    json: { type: "boolean", default: false },
+    markdown: { type: "boolean", default: false },
+  },
+  exitCodeOf: (error) => (error instanceof TemplateError ? (error.missing ? 66 : 65) : undefined),
+  async run({ stage: name, templates: folder, json, markdown }) {
+    if (json && markdown) throw new Refused(64, "--json and --markdown are two answers; ask for one")
+    if (folder === "") throw new Refused(64, "--templates is empty; give a folder of CloudFormation templates")
+    const stage = name === undefined && folder !== undefined ? undefined : stageNamed(name)
+    const templates = folder === undefined ? await templatesOfStage(stage as Stage) : readTemplates(resolve(folder))
     const report = prove(templates, stage)
-    process.stdout.write((values.json ? reportJson : values.markdown ? reportMarkdown : reportText)(report))
+    process.stdout.write((json ? reportJson : markdown ? reportMarkdown : reportText)(report))
     return report.proved.every(({ failures }) => failures.length === 0) ? 0 : 65
-  } catch (error) {
-    if (error instanceof StageError) return refuse(64, error.message)
-    if (error instanceof TemplateError) return refuse(error.missing ? 66 : 65, error.message)
-    if (error instanceof TypeError && "code" in error) return refuse(64, `${error.message}; see --help`)
-    throw error
-  }
-}
-
-function refuse(code: number, message: string): number {
-  process.stderr.write(`prove: ${message}\n`)
-  return code
-}
+  },
+})

@@ -1,10 +1,10 @@
 /** `npm run synth -- --stage=<name>`: writes the stage's templates and assets, with no account and no network. */
 import { accessSync, closeSync, constants, mkdirSync, openSync, readSync } from "node:fs"
 import { resolve } from "node:path"
-import { parseArgs } from "node:util"
+import type { App } from "aws-cdk-lib"
 import { stageNamed } from "../config/stages.ts"
 import { stageApp } from "./app.ts"
-import { StageError } from "./stage.ts"
+import { commandLine, Refused } from "./command-line.ts"
 
 export const ROOT = resolve(import.meta.dirname, "../..")
 export const FUNCTION_ZIP = resolve(ROOT, "lambda/dist/lambda.zip")
@@ -16,50 +16,44 @@ Exit codes: 0; 64 flag or stage; 65 a rule is broken, told above; 66 the Lambda'
 73 the folder can't be written.
 `
 
-process.exitCode = main(process.argv.slice(2))
-
-function main(argv: string[]): number {
-  try {
-    const { values } = parseArgs({
-      args: argv,
-      options: {
-        stage: { type: "string" },
-        out: { type: "string", default: resolve(ROOT, "infra/cdk.out") },
-        "lambda-zip": { type: "string", default: FUNCTION_ZIP },
-        help: { type: "boolean" },
-      },
-    })
-    if (values.help) {
-      process.stdout.write(HELP)
-      return 0
-    }
-    const stage = stageNamed(values.stage)
-    const functionZip = resolve(values["lambda-zip"])
+await commandLine({
+  name: "synth",
+  help: HELP,
+  options: {
+    stage: { type: "string" },
+    out: { type: "string", default: resolve(ROOT, "infra/cdk.out") },
+    "lambda-zip": { type: "string", default: FUNCTION_ZIP },
+  },
+  run({ stage: name, out, "lambda-zip": zip }) {
+    const stage = stageNamed(name)
+    const functionZip = resolve(zip)
     if (!isZip(functionZip)) {
-      return refuse(
-        66,
-        `${functionZip} is not there or is no zip; npm run build -w lambda makes lambda/dist/lambda.zip`,
-      )
+      const what = `${functionZip} is not there or is no zip`
+      throw new Refused(66, `${what}; npm run build -w lambda makes lambda/dist/lambda.zip`)
     }
-    if (values.out === "") return refuse(64, "--out is empty; give a folder, such as infra/cdk.out")
-    const outdir = resolve(values.out)
+    if (out === "") throw new Refused(64, "--out is empty; give a folder, such as infra/cdk.out")
+    const outdir = resolve(out)
     try {
       mkdirSync(outdir, { recursive: true })
       accessSync(outdir, constants.W_OK)
     } catch (error) {
-      return refuse(73, `${outdir} can't be written (${(error as NodeJS.ErrnoException).code}); give another --out`)
+      const { code } = error as NodeJS.ErrnoException
+      throw new Refused(73, `${outdir} can't be written (${code}); give another --out`)
     }
-    const { app } = stageApp(stage, { outdir, functionZip })
-    const { stacks } = app.synth()
+    const { stacks } = synthesized(stageApp(stage, { outdir, functionZip }).app)
     process.stdout.write(`${stacks.map(({ stackName }) => stackName).join("\n")}\nin ${outdir}\n`)
     return 0
+  },
+})
+
+function synthesized(app: App) {
+  try {
+    return app.synth()
   } catch (error) {
-    if (error instanceof StageError) return refuse(64, error.message)
     // What is wrong is on stderr already, construct by construct.
     if (error instanceof Error && /^Validation failed/.test(error.message)) {
-      return refuse(65, "the stage breaks the rules above; nothing of it is fit to deploy")
+      throw new Refused(65, "the stage breaks the rules above; nothing of it is fit to deploy")
     }
-    if (error instanceof TypeError && "code" in error) return refuse(64, `${error.message}; see --help`)
     throw error
   }
 }
@@ -77,9 +71,4 @@ function isZip(path: string): boolean {
   } catch {
     return false
   }
-}
-
-function refuse(code: number, message: string): number {
-  process.stderr.write(`synth: ${message}\n`)
-  return code
 }

@@ -1,12 +1,9 @@
 /** `npm run cost -- --stage=<name>`: what a stage costs a month, and each choice in it. Needs no account and no network. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { parseArgs } from "node:util"
 import { STAGES, stageNamed } from "../../config/stages.ts"
-import { stageApp } from "../app.ts"
-import { type Stage, StageError } from "../stage.ts"
+import { commandLine } from "../command-line.ts"
+import type { Stage } from "../stage.ts"
 import { check } from "../stage-check.ts"
+import { withAssembly } from "../stage-templates.ts"
 import { choicesOf } from "./choices.ts"
 import { difference, type MonthlyCost, monthlyCost, readTemplates } from "./monthly-cost.ts"
 import { PRICES, type Prices, PricesError, readPrices } from "./prices.ts"
@@ -29,38 +26,31 @@ ${TRAFFIC_NAMES.map((name) => {
 
 Exit codes: 0; 64 flag, stage or assumption; 65 a file of prices.
 `
-/** An archive with nothing in it: the Lambda's code has no part in its cost. */
-const EMPTY_ZIP = Buffer.concat([Buffer.from("PK\x05\x06", "latin1"), Buffer.alloc(18)])
 
-process.exitCode = main(process.argv.slice(2))
-
-function main(argv: string[]): number {
-  try {
-    const { values } = parseArgs({
-      args: argv,
-      allowNegative: true,
-      options: {
-        stage: { type: "string" },
-        json: { type: "boolean", default: false },
-        choices: { type: "boolean", default: true },
-        prices: { type: "string", default: PRICES },
-        help: { type: "boolean" },
-        ...Object.fromEntries(TRAFFIC_NAMES.map((name) => [ASSUMPTIONS[name].flag, { type: "string" as const }])),
-      },
-    })
-    if (values.help) {
-      process.stdout.write(HELP)
-      return 0
-    }
-    const traffic = trafficOf(values)
-    const stages = values.stage === undefined ? STAGES.map(({ name }) => stageNamed(name)) : [stageNamed(values.stage)]
-    const costs = stages.map((stage) => {
-      const prices = readPrices(stage.region, values.prices)
-      const templates = synthesized(stage)
+await commandLine({
+  name: "cost",
+  help: HELP,
+  options: {
+    stage: { type: "string" },
+    json: { type: "boolean", default: false },
+    choices: { type: "boolean", default: true },
+    prices: { type: "string", default: PRICES },
+    ...Object.fromEntries(TRAFFIC_NAMES.map((name) => [ASSUMPTIONS[name].flag, { type: "string" as const }])),
+  },
+  exitCodeOf: (error) => (error instanceof TrafficError ? 64 : error instanceof PricesError ? 65 : undefined),
+  async run(flags) {
+    const { stage: named, json, choices: withChoices, prices: folder } = flags
+    const traffic = trafficOf(flags)
+    const stages = named === undefined ? STAGES.map(({ name }) => stageNamed(name)) : [stageNamed(named)]
+    const costs: { readonly cost: MonthlyCost; readonly choices: PricedChoice[] | undefined }[] = []
+    for (const stage of stages) {
+      const prices = readPrices(stage.region, folder)
+      const templates = await withAssembly(stage, readTemplates)
       const cost = monthlyCost(templates, stage, prices, { traffic })
-      return { cost, choices: values.choices ? pricedChoices(stage, templates, cost, prices, traffic) : undefined }
-    })
-    const text = values.json
+      const choices = withChoices ? await pricedChoices(stage, templates, cost, prices, traffic) : undefined
+      costs.push({ cost, choices })
+    }
+    const text = json
       ? `${JSON.stringify(
           costs.map(({ cost, choices }) => ({ ...cost, ...(choices && { choices }) })),
           undefined,
@@ -69,42 +59,23 @@ function main(argv: string[]): number {
       : costs.map(({ cost, choices }) => tableOf(cost, choices)).join("\n")
     process.stdout.write(text)
     return 0
-  } catch (error) {
-    if (error instanceof StageError || error instanceof TrafficError) return refuse(64, error.message)
-    if (error instanceof PricesError) return refuse(65, error.message)
-    if (error instanceof TypeError && "code" in error) return refuse(64, `${error.message}; see --help`)
-    throw error
-  }
-}
+  },
+})
 
-function pricedChoices(
+const asMade = (templates: Templates) => templates
+
+async function pricedChoices(
   stage: Stage,
   templates: Templates,
   cost: MonthlyCost,
   prices: Prices,
   traffic: Traffic,
-): PricedChoice[] {
-  return choicesOf(stage).map(({ what, stage: other, parameters = {}, templates: change = (same) => same }) => {
-    const made = change(other === undefined ? templates : synthesized(check(other)))
+): Promise<PricedChoice[]> {
+  const priced: PricedChoice[] = []
+  for (const { what, stage: other, parameters = {}, templates: change = asMade } of choicesOf(stage)) {
+    const made = change(other === undefined ? templates : await withAssembly(check(other), readTemplates))
     const chosen = monthlyCost(made, stage, prices, { traffic, parameters })
-    return { what, ...difference(cost, chosen, prices) }
-  })
-}
-
-/** Without validation, which is for what is deployed. */
-function synthesized(stage: Stage): Templates {
-  const outdir = mkdtempSync(join(tmpdir(), "perigee-cost-"))
-  try {
-    const functionZip = join(outdir, "function.zip")
-    writeFileSync(functionZip, EMPTY_ZIP)
-    stageApp(stage, { outdir, functionZip, validate: false }).app.synth()
-    return readTemplates(outdir)
-  } finally {
-    rmSync(outdir, { recursive: true, force: true })
+    priced.push({ what, ...difference(cost, chosen, prices) })
   }
-}
-
-function refuse(code: number, message: string): number {
-  process.stderr.write(`cost: ${message}\n`)
-  return code
+  return priced
 }

@@ -1,12 +1,12 @@
 /** `npm run diagram -- --stage=<name>`: draws a stage's templates, with no account, no network and no browser. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, relative, resolve } from "node:path"
-import { parseArgs } from "node:util"
 import { stageNamed } from "../../config/stages.ts"
+import { commandLine, Refused } from "../command-line.ts"
 import { Subject } from "../proofs/proof.ts"
 import { prove } from "../proofs/prove.ts"
 import { reportMarkdown } from "../proofs/report.ts"
-import { type Stage, StageError } from "../stage.ts"
+import type { Stage } from "../stage.ts"
 import { templatesOfStage } from "../stage-templates.ts"
 import { readTemplates, type Template, TemplateError } from "../templates/read.ts"
 import { DocumentError, withTables } from "./document.ts"
@@ -28,50 +28,35 @@ Exit codes: 0; 64 flag or stage; 65 a template is wrong, or --check found someth
 73 the pictures can't be written.
 `
 
-process.exitCode = await main(process.argv.slice(2))
-
-async function main(argv: string[]): Promise<number> {
-  try {
-    const { values } = parseArgs({
-      args: argv,
-      options: {
-        stage: { type: "string" },
-        templates: { type: "string" },
-        out: { type: "string", default: OUT },
-        check: { type: "boolean", default: false },
-        help: { type: "boolean" },
-      },
-    })
-    if (values.help) {
-      process.stdout.write(HELP)
-      return 0
-    }
-    if (values.templates === "") return refuse(64, "--templates is empty; give a folder of CloudFormation templates")
-    const stage = stageNamed(values.stage)
-    const templates =
-      values.templates === undefined ? await templatesOfStage(stage) : readTemplates(resolve(values.templates))
+await commandLine({
+  name: "diagram",
+  help: HELP,
+  options: {
+    stage: { type: "string" },
+    templates: { type: "string" },
+    out: { type: "string", default: OUT },
+    check: { type: "boolean", default: false },
+  },
+  exitCodeOf: (error) => (error instanceof TemplateError ? (error.missing ? 66 : 65) : undefined),
+  async run({ stage: name, templates: folder, out: given, check: only }) {
+    if (folder === "") throw new Refused(64, "--templates is empty; give a folder of CloudFormation templates")
+    const stage = stageNamed(name)
+    const templates = folder === undefined ? await templatesOfStage(stage) : readTemplates(resolve(folder))
     const subject = new Subject(templates, stage)
     const missing = missingOf(subject)
     if (missing.length > 0) {
-      return refuse(
-        65,
-        `the templates have no ${missing.join(" and no ")}: a stage can't be drawn without; give all of its`,
-      )
+      const what = `the templates have no ${missing.join(" and no ")}: a stage can't be drawn without; give all of its`
+      throw new Refused(65, what)
     }
     const pictures = picturesOf(subject)
-    const out = resolve(values.out)
+    const out = resolve(given)
     // The document beside the pictures' own folder has the tables of the same templates.
     const texts = out === OUT ? { ...pictures.texts, [DOCUMENT]: documentOf(templates, stage) } : pictures.texts
-    if (values.check) return check(out, texts, stage)
-    return write(out, { ...texts, [PNG_FILE]: pictures.png() })
-  } catch (error) {
-    if (error instanceof StageError) return refuse(64, error.message)
-    if (error instanceof TemplateError) return refuse(error.missing ? 66 : 65, error.message)
-    if (error instanceof DocumentError) return refuse(65, `${shown(resolve(OUT, DOCUMENT))}: ${error.message}`)
-    if (error instanceof TypeError && "code" in error) return refuse(64, `${error.message}; see --help`)
-    throw error
-  }
-}
+    if (only) check(out, texts, stage)
+    else write(out, { ...texts, [PNG_FILE]: pictures.png() })
+    return 0
+  },
+})
 
 /** What every stage has, and the picture is drawn around. */
 function missingOf({ network }: Subject): readonly string[] {
@@ -82,36 +67,36 @@ function missingOf({ network }: Subject): readonly string[] {
 }
 
 function documentOf(templates: readonly Template[], stage: Stage): string {
-  return withTables(readFileSync(resolve(OUT, DOCUMENT), "utf8"), reportMarkdown(prove(templates, stage)))
+  try {
+    return withTables(readFileSync(resolve(OUT, DOCUMENT), "utf8"), reportMarkdown(prove(templates, stage)))
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error
+    throw new Refused(65, `${shown(resolve(OUT, DOCUMENT))}: ${error.message}`)
+  }
 }
 
-function check(out: string, texts: Readonly<Record<string, string>>, { name }: Stage): number {
+function check(out: string, texts: Readonly<Record<string, string>>, { name }: Stage): void {
   const found = stale(out, texts)
   if (found.length === 0) {
     process.stdout.write(`${Object.keys(texts).join(", ")} in ${shown(out)} are what the templates give\n`)
-    return 0
+    return
   }
   const which = found.map(({ file, why }) => `${shown(join(out, file))} ${why}`).join("; ")
-  return refuse(65, `${which}; npm run diagram -- --stage=${name} draws anew`)
+  throw new Refused(65, `${which}; npm run diagram -- --stage=${name} draws anew`)
 }
 
-function write(out: string, files: Readonly<Record<string, string | Uint8Array>>): number {
+function write(out: string, files: Readonly<Record<string, string | Uint8Array>>): void {
   try {
     mkdirSync(out, { recursive: true })
     for (const [file, content] of Object.entries(files)) writeFileSync(join(out, file), content)
   } catch (error) {
-    return refuse(73, `${shown(out)} can't be written (${(error as NodeJS.ErrnoException).code}); give another --out`)
+    const { code } = error as NodeJS.ErrnoException
+    throw new Refused(73, `${shown(out)} can't be written (${code}); give another --out`)
   }
   process.stdout.write(`${Object.keys(files).join(", ")} in ${shown(out)}\n`)
-  return 0
 }
 
 function shown(path: string): string {
   const short = relative(process.cwd(), path)
   return short === "" || short.startsWith("..") ? path : short
-}
-
-function refuse(code: number, message: string): number {
-  process.stderr.write(`diagram: ${message}\n`)
-  return code
 }
