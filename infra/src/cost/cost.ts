@@ -62,7 +62,9 @@ await commandLine({
   },
 })
 
-const asMade = (templates: Templates) => templates
+function asMade(templates: Templates): Templates {
+  return templates
+}
 
 async function pricedChoices(
   stage: Stage,

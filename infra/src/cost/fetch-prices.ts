@@ -4,10 +4,9 @@
  */
 import { mkdir, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
 import { type Dispatcher, EnvHttpProxyAgent, fetch } from "undici"
 import { STAGES, stageNamed } from "../../config/stages.ts"
-import { StageError } from "../stage.ts"
+import { commandLine, Refused } from "../command-line.ts"
 import { OfferFileError, readOfferFile } from "./offer-file.ts"
 import { entriesOf, keyOf, type PriceListEntry } from "./price-list.ts"
 import { PRICES, type Price, type PriceFile } from "./prices.ts"
@@ -25,58 +24,37 @@ NO_PROXY and NODE_EXTRA_CA_CERTS work as usual.
 Exit codes: 0; 64 flag; 65 the answer is no price list; 69 the list can't be had; 73 the file can't be written.
 `
 
-class FetchError extends Error {
-  override readonly name = "FetchError"
-}
-
-class WriteError extends Error {
-  override readonly name = "WriteError"
-}
-
-process.exitCode = await main(process.argv.slice(2))
-
-async function main(argv: string[]): Promise<number> {
-  const dispatcher = new EnvHttpProxyAgent({ headersTimeout: SILENCE_MS, bodyTimeout: SILENCE_MS })
-  try {
-    const { values } = parseArgs({
-      args: argv,
-      options: {
-        region: { type: "string" },
-        "base-url": { type: "string", default: BASE_URL },
-        out: { type: "string", default: PRICES },
-        help: { type: "boolean" },
-      },
-    })
-    if (values.help) {
-      process.stdout.write(HELP)
-      return 0
-    }
-    const regions = values.region === undefined ? new Set(STAGES.map(({ region }) => region)) : [values.region]
-    const base = values["base-url"]
+await commandLine({
+  name: "prices",
+  help: HELP,
+  options: {
+    region: { type: "string" },
+    "base-url": { type: "string", default: BASE_URL },
+    out: { type: "string", default: PRICES },
+  },
+  exitCodeOf: (error) => (error instanceof OfferFileError ? 65 : undefined),
+  async run({ region: only, "base-url": base, out }) {
+    const regions = only === undefined ? new Set(STAGES.map(({ region }) => region)) : [only]
     if (!/^https?:\/\//.test(base) || !URL.canParse(base)) {
-      return refuse(64, `--base-url ${JSON.stringify(base)} is no address; give one like ${BASE_URL}`)
+      throw new Refused(64, `--base-url ${JSON.stringify(base)} is no address; give one like ${BASE_URL}`)
     }
-    for (const region of regions) {
-      if (!/^[a-z]{2}(-[a-z]+)+-\d$/.test(region)) {
-        return refuse(64, `--region ${JSON.stringify(region)} is no region; one is called like eu-central-1`)
+    const dispatcher = new EnvHttpProxyAgent({ headersTimeout: SILENCE_MS, bodyTimeout: SILENCE_MS })
+    try {
+      for (const region of regions) {
+        if (!/^[a-z]{2}(-[a-z]+)+-\d$/.test(region)) {
+          throw new Refused(64, `--region ${JSON.stringify(region)} is no region; one is called like eu-central-1`)
+        }
+        const file = await pricesOf(region, base.replace(/\/+$/, ""), dispatcher)
+        const path = join(out, `${region}.json`)
+        await write(path, file)
+        process.stdout.write(`${file.prices.length} prices of ${region} in ${path}\n`)
       }
-      const file = await pricesOf(region, base.replace(/\/+$/, ""), dispatcher)
-      const path = join(values.out, `${region}.json`)
-      await write(path, file)
-      process.stdout.write(`${file.prices.length} prices of ${region} in ${path}\n`)
+    } finally {
+      await dispatcher.destroy()
     }
     return 0
-  } catch (error) {
-    if (error instanceof StageError) return refuse(64, error.message)
-    if (error instanceof OfferFileError) return refuse(65, error.message)
-    if (error instanceof FetchError) return refuse(69, error.message)
-    if (error instanceof WriteError) return refuse(73, error.message)
-    if (error instanceof TypeError && "code" in error) return refuse(64, `${error.message}; see --help`)
-    throw error
-  } finally {
-    await dispatcher.destroy()
-  }
-}
+  },
+})
 
 /** One service after the other: each file goes by once, and whatever fails leaves the former prices as they were. */
 async function pricesOf(region: string, base: string, dispatcher: Dispatcher): Promise<PriceFile> {
@@ -105,14 +83,14 @@ async function read(url: string, entries: readonly PriceListEntry[], region: str
     if (!response.ok || response.body === null) {
       await response.body?.cancel()
       const hint = [403, 404].includes(response.status) ? `; is ${region} a region that has it?` : ""
-      throw new FetchError(`${url} answers ${response.status}${hint}`)
+      throw new Refused(69, `${url} answers ${response.status}${hint}`)
     }
     return await readOfferFile(response.body.pipeThrough(new TextDecoderStream()), entries, region)
   } catch (error) {
-    if (error instanceof FetchError) throw error
+    if (error instanceof Refused) throw error
     if (error instanceof OfferFileError) throw new OfferFileError(`${url}: ${error.message}`)
     const { cause, message } = error as Error & { cause?: Error }
-    throw new FetchError(`${url} can't be read to its end: ${cause?.message || message}; try again, or see --base-url`)
+    throw new Refused(69, `${url} can't be read to its end: ${cause?.message || message}; try again, or see --base-url`)
   }
 }
 
@@ -125,11 +103,6 @@ async function write(path: string, file: PriceFile): Promise<void> {
     await rename(beside, path)
   } catch (error) {
     await rm(beside, { force: true }).catch(() => {})
-    throw new WriteError(`${path} can't be written: ${(error as Error).message}`)
+    throw new Refused(73, `${path} can't be written: ${(error as Error).message}`)
   }
-}
-
-function refuse(code: number, message: string): number {
-  process.stderr.write(`prices: ${message}\n`)
-  return code
 }

@@ -15,7 +15,7 @@ import type { Construct } from "constructs"
  */
 export function alarmTopic(scope: Construct, stage: string, key: IKey, email: string | undefined): ITopic {
   const topic = new Topic(scope, "Alarms", {
-    topicName: `perigee-${stage}-alarms`,
+    topicName: topicName(stage),
     displayName: `Perigee ${stage}`,
     masterKey: key,
     enforceSSL: true,
@@ -36,7 +36,11 @@ export function alarmTopic(scope: Construct, stage: string, key: IKey, email: st
 /** The topic's ARN, which its key's policy names before there is a topic. */
 export function alarmTopicArn(scope: Construct, stage: string): string {
   const { partition, region, account } = Stack.of(scope)
-  return `arn:${partition}:sns:${region}:${account}:perigee-${stage}-alarms`
+  return `arn:${partition}:sns:${region}:${account}:${topicName(stage)}`
+}
+
+function topicName(stage: string): string {
+  return `perigee-${stage}-alarms`
 }
 
 export interface AlarmOptions {

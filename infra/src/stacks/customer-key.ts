@@ -1,8 +1,9 @@
 /** Customer-managed keys, with a policy that spells out every action: administration by IAM of the account, use by name. */
-import { CfnOutput, RemovalPolicy, Stack } from "aws-cdk-lib"
+import { CfnOutput, Stack } from "aws-cdk-lib"
 import { AccountRootPrincipal, PolicyDocument, PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam"
 import { type IKey, Key } from "aws-cdk-lib/aws-kms"
 import type { Construct } from "constructs"
+import { kept } from "./removal-policy.ts"
 
 /** What IAM policies of the account may grant. Source: Service Authorization Reference, AWS KMS. */
 const ACCOUNT_ACTIONS = [
@@ -84,7 +85,7 @@ export function customerKey(scope: Construct, id: string, stage: string, options
     description: options.description,
     enableKeyRotation: true,
     policy,
-    removalPolicy: options.keep ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+    removalPolicy: kept({ protect: options.keep }),
   })
   return Key.fromKeyArn(scope, `${id}Reference`, key.keyArn)
 }

@@ -26,6 +26,7 @@ import { customerKey, output } from "./customer-key.ts"
 import { DatabaseTasks } from "./database-tasks.ts"
 import { logGroup } from "./log-group.ts"
 import type { NetworkStack } from "./network.ts"
+import { kept } from "./removal-policy.ts"
 
 /** The administrator, whose password RDS makes, keeps in Secrets Manager and rotates every seven days. */
 export const ADMINISTRATOR = "perigee_administrator"
@@ -131,7 +132,7 @@ export class DataStack extends Stack {
       encryptionKey: this.key,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: protect,
-      removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+      removalPolicy: kept({ protect }),
     })
   }
 

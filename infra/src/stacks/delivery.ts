@@ -18,6 +18,7 @@ import {
 import type { Stage } from "../stage.ts"
 import { customerKey } from "./customer-key.ts"
 import { PipelineRoles } from "./pipeline-roles.ts"
+import { kept } from "./removal-policy.ts"
 
 /** Images kept in a repository, the newest first: enough to go back, few enough to pay for. */
 const KEPT_IMAGES = 50
@@ -54,7 +55,7 @@ export class DeliveryStack extends Stack {
       encryptionKey: key,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: stage.protect,
-      removalPolicy: stage.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+      removalPolicy: kept(stage),
     })
     const { organizationId, provider } = stage.circleci
     const issuer = `oidc.circleci.com/org/${organizationId}`
@@ -73,7 +74,7 @@ export class DeliveryStack extends Stack {
       encryption: RepositoryEncryption.KMS,
       encryptionKey,
       emptyOnDelete: !stage.protect,
-      removalPolicy: stage.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+      removalPolicy: kept(stage),
       lifecycleRules: [
         {
           rulePriority: 1,

@@ -1,9 +1,8 @@
-/** A log group with the stage's retention and key. */
-import { RemovalPolicy } from "aws-cdk-lib"
 import type { IKey } from "aws-cdk-lib/aws-kms"
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs"
 import type { Construct } from "constructs"
 import type { Stage } from "../stage.ts"
+import { kept } from "./removal-policy.ts"
 
 /** @param name as AWS's service or we call it; `/perigee/<stage>/…` for our own */
 export function logGroup(scope: Construct, id: string, stage: Stage, name: string, encryptionKey: IKey): LogGroup {
@@ -12,6 +11,6 @@ export function logGroup(scope: Construct, id: string, stage: Stage, name: strin
     // The stage's check admits CloudWatch's own steps only.
     retention: stage.logDays as RetentionDays,
     encryptionKey,
-    removalPolicy: stage.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+    removalPolicy: kept(stage),
   })
 }

@@ -1,5 +1,5 @@
 /** NeoWs: the fetcher as a scheduled task that writes to S3, and the same as a Lambda; both leave by the one address. */
-import { ArnFormat, Aws, Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib"
+import { ArnFormat, Aws, Duration, Stack, type StackProps } from "aws-cdk-lib"
 import { MathExpression, Metric } from "aws-cdk-lib/aws-cloudwatch"
 import { Cluster, ContainerInsights, Secret as ContainerSecret } from "aws-cdk-lib/aws-ecs"
 import { EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events"
@@ -7,7 +7,7 @@ import { SnsTopic } from "aws-cdk-lib/aws-events-targets"
 import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam"
 import type { IKey } from "aws-cdk-lib/aws-kms"
 import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from "aws-cdk-lib/aws-lambda"
-import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aws-cdk-lib/aws-s3"
+import { type Bucket, BucketEncryption } from "aws-cdk-lib/aws-s3"
 import { CfnSchedule } from "aws-cdk-lib/aws-scheduler"
 import { type ISecret, Secret } from "aws-cdk-lib/aws-secretsmanager"
 import type { Construct } from "constructs"
@@ -19,6 +19,8 @@ import { allow, allowOnAnyResource } from "./allow.ts"
 import { customerKey, output } from "./customer-key.ts"
 import { logGroup } from "./log-group.ts"
 import type { NetworkStack } from "./network.ts"
+import { privateBucket } from "./private-bucket.ts"
+import { kept } from "./removal-policy.ts"
 import { Task } from "./task.ts"
 
 /** The Lambda's own bound on itself: README, “The Lambda”. */
@@ -58,7 +60,7 @@ export class NeoStack extends Stack {
       // A value of Secrets Manager's own, which NASA rejects: whoever has a key puts it in.
       description: "NASA's API key; put yours in. Its first value is random and of no use",
       encryptionKey: key,
-      removalPolicy: stage.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+      removalPolicy: kept(stage),
     })
     acknowledge(
       secret,
@@ -70,26 +72,14 @@ export class NeoStack extends Stack {
   }
 
   #bucket(stage: Stage, encryptionKey: IKey): Bucket {
-    const bucket = new Bucket(this, "Documents", {
+    const bucket = privateBucket(this, "Documents", stage, {
       bucketName: neowsBucketName(this, stage.name),
       encryption: BucketEncryption.KMS,
       encryptionKey,
       bucketKeyEnabled: true,
-      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      enforceSSL: true,
-      minimumTLSVersion: 1.2,
-      versioned: true,
-      lifecycleRules: [
-        { noncurrentVersionExpiration: Duration.days(365), abortIncompleteMultipartUploadAfter: Duration.days(1) },
-      ],
-      removalPolicy: stage.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+      lifecycle: { noncurrentVersionExpiration: Duration.days(365) },
+      withoutLog: "One task writes here once a day, and CloudTrail records it; a log bucket would add nothing",
     })
-    acknowledge(
-      bucket,
-      "AwsSolutions-S1",
-      "One task writes here once a day, and CloudTrail records it; a log bucket would add nothing",
-    )
     output(this, "DocumentsBucket", bucket.bucketName, "Where the scheduled fetch writes")
     return bucket
   }

@@ -8,7 +8,6 @@ import {
   type CfnResource,
   type CfnTag,
   Fn,
-  RemovalPolicy,
   Stack,
   type StackProps,
   Token,
@@ -42,6 +41,7 @@ import { customerKey, logsUser, output } from "./customer-key.ts"
 import { Endpoints } from "./endpoints.ts"
 import { logGroup } from "./log-group.ts"
 import { NetworkAcls } from "./network-acls.ts"
+import { kept } from "./removal-policy.ts"
 import { Groups, type SecurityGroups } from "./security-groups.ts"
 
 interface Subnet {
@@ -207,7 +207,7 @@ export class NetworkStack extends Stack {
     })
     eip.addResourceDependency(attachment)
     // Others have this address in their lists of the allowed: it outlives the stack where data does.
-    eip.applyRemovalPolicy(protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY)
+    eip.applyRemovalPolicy(kept({ protect }))
 
     const gateways = publicSubnets.map(({ zone: letter, id }) => {
       const here = new CfnCondition(this, `EgressIn${letter.toUpperCase()}`, {

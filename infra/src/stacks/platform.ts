@@ -1,5 +1,5 @@
 /** The flights platform: one public load balancer behind a web application firewall, and three services on Fargate. */
-import { Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib"
+import { Duration, Stack, type StackProps } from "aws-cdk-lib"
 import { Certificate, CertificateValidation, type ICertificate } from "aws-cdk-lib/aws-certificatemanager"
 import { Dashboard, GraphWidget, type IWidget, TextWidget } from "aws-cdk-lib/aws-cloudwatch"
 import { Cluster, ContainerInsights, type ICluster } from "aws-cdk-lib/aws-ecs"
@@ -15,17 +15,17 @@ import {
 } from "aws-cdk-lib/aws-elasticloadbalancingv2"
 import { ARecord, HostedZone, RecordTarget } from "aws-cdk-lib/aws-route53"
 import { LoadBalancerTarget } from "aws-cdk-lib/aws-route53-targets"
-import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwnership } from "aws-cdk-lib/aws-s3"
+import { BucketEncryption, type IBucket } from "aws-cdk-lib/aws-s3"
 import type { Construct } from "constructs"
 import { clusterName } from "../names.ts"
 import { SERVICES, type Stage } from "../stage.ts"
-import { acknowledge } from "./acknowledge.ts"
 import { alarm, MINUTE } from "./alarms.ts"
 import { output } from "./customer-key.ts"
 import type { DataStack } from "./data.ts"
 import { Firewall } from "./firewall.ts"
 import { FlightsService } from "./flights-service.ts"
 import type { NetworkStack } from "./network.ts"
+import { privateBucket } from "./private-bucket.ts"
 
 /** Longer than the load balancer's idle time: services keep connections for 65 s (docs/services.md). */
 const IDLE = Duration.seconds(60)
@@ -63,24 +63,12 @@ export class PlatformStack extends Stack {
   }
 
   #loadBalancer(stage: Stage, network: NetworkStack): ApplicationLoadBalancer {
-    const logs = new Bucket(this, "AccessLogs", {
+    const logs = privateBucket(this, "AccessLogs", stage, {
       // ELB writes its logs with S3's own key only. Source: ELB user guide, “Enable access logs”.
       encryption: BucketEncryption.S3_MANAGED,
-      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      enforceSSL: true,
-      minimumTLSVersion: 1.2,
-      versioned: true,
-      lifecycleRules: [
-        {
-          expiration: Duration.days(stage.logDays),
-          noncurrentVersionExpiration: Duration.days(1),
-          abortIncompleteMultipartUploadAfter: Duration.days(1),
-        },
-      ],
-      removalPolicy: stage.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+      lifecycle: { expiration: Duration.days(stage.logDays), noncurrentVersionExpiration: Duration.days(1) },
+      withoutLog: "A log of reads of the logs would need a log of its own",
     })
-    acknowledge(logs, "AwsSolutions-S1", "A log of reads of the logs would need a log of its own")
     const balancer = new ApplicationLoadBalancer(this, "LoadBalancer", {
       vpc: network.vpc,
       vpcSubnets: { subnets: network.vpc.publicSubnets },
