@@ -33,7 +33,7 @@ export async function script(base: Container, name: string): Promise<void> {
  * A suite that ran, whatever came of it, so that its verdict and its report are of one execution, passed or failed: its log,
  * exit code, JUnit file and raw coverage are below `reports/`.
  */
-export function suiteRun(base: Container, suite: Suite): Container {
+function suiteRun(base: Container, suite: Suite): Container {
   const run =
     'mkdir -p "$1/junit"; npm run --silent "test:$0" >"$1/$0.log" 2>&1; echo $? >"$1/$0.exit"; cat "$1/$0.log"'
   return base

@@ -1,7 +1,7 @@
 /** The fetcher's container before and after it ran, and what it left. */
 import type { Container, File, Secret, Service } from "@dagger.io/dagger"
 
-export const RESPONSE = "/app/output/response.json"
+const RESPONSE = "/app/output/response.json"
 const NEOWS_HOST = "neows"
 const KEY_FILE = "/run/secrets/nasa_api_key"
 /** The image's user. */

@@ -7,7 +7,7 @@ import { stageApp } from "./app.ts"
 import { commandLine, Refused } from "./command-line.ts"
 
 export const ROOT = resolve(import.meta.dirname, "../..")
-export const FUNCTION_ZIP = resolve(ROOT, "lambda/dist/lambda.zip")
+const FUNCTION_ZIP = resolve(ROOT, "lambda/dist/lambda.zip")
 
 const HELP = `npm run synth -- --stage=<name> [--out=infra/cdk.out] [--lambda-zip=lambda/dist/lambda.zip]
 

@@ -32,7 +32,7 @@ export const LEGEND = `Lines are connections proved from the templates; their la
   .map(({ text }) => text)
   .join("; ")}`
 
-export function legendSize() {
+function legendSize() {
   const columns = COLUMNS.map((entries) => ({
     entries,
     width: 40 + Math.ceil(Math.max(...entries.map(({ text }) => textWidth(text, 12)))) + 28,

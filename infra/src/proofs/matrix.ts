@@ -22,7 +22,7 @@ export interface Matrix {
 
 export const NOTHING = "–"
 
-export function cellText(cell: Cell, which: "some" | "all" = "some"): string {
+function cellText(cell: Cell, which: "some" | "all" = "some"): string {
   const parts = PROTOCOLS.filter((protocol) => cell[protocol][which].length > 0).map((protocol) =>
     protocol === "tcp" || protocol === "udp" ? `${protocol} ${portsText(cell[protocol][which])}` : protocol,
   )
@@ -55,17 +55,6 @@ export function allowedPorts({ reachable }: Allowed, from: string, to: string): 
   return (reachable[from]?.[to] ?? [])
     .toSorted((one, other) => one - other)
     .map((port) => ({ first: port, last: port }))
-}
-
-/** A line for each pair that is open, and a count of the rest. */
-export function matrixText({ cells }: Matrix): string {
-  const open = cells.filter((cell) => cell.open !== NOTHING)
-  const width = (key: "from" | "to") => Math.max(4, ...open.map((cell) => cell[key].length))
-  const lines = open.map(
-    ({ from, to, open: ports, partly }) =>
-      `  ${from.padEnd(width("from"))}  →  ${to.padEnd(width("to"))}  ${ports}${partly === "" ? "" : `  (${partly})`}`,
-  )
-  return [...lines, `  all other ${cells.length - open.length} of ${cells.length} pairs: nothing`].join("\n")
 }
 
 /** A table with who asks down the side and who is asked along the top. */

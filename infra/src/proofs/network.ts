@@ -4,7 +4,7 @@
  *
  * Nothing that could matter is left out in silence: what is not modelled is listed in {@link Network.unmodelled}.
  */
-import { ALL_ADDRESSES, ANYWHERE, type Block, blockOf, contains } from "../cidr.ts"
+import { ALL_ADDRESSES, ANYWHERE, type Block, blockOf } from "../cidr.ts"
 import type { Resolved, Resource } from "../templates/resolve.ts"
 import { at, flagOf, isSymbolic, keyed, list, numberOf, Reference, textOf, type Value } from "../templates/value.ts"
 import { MODELLED_TYPES, withoutNetwork } from "./types.ts"
@@ -938,9 +938,4 @@ function defaultGroup(): SecurityGroup {
     outbound: [everything(undefined, "outbound", "the default group's own rule")],
     implicitOutbound: true,
   }
-}
-
-/** Whether an address is one of the network's own. */
-export function isInside(network: Network, block: Block): boolean {
-  return network.blocks.some((one) => contains(one, block))
 }

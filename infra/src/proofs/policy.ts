@@ -98,7 +98,7 @@ function principalsOf(principal: Value | undefined, resolved: Resolved): string[
 }
 
 /** `${AWS::AccountId}` reads as `account`. */
-export function conditionText(condition: Value | undefined, resolved: Resolved): string {
+function conditionText(condition: Value | undefined, resolved: Resolved): string {
   if (!isProperties(condition)) return ""
   return Object.entries(condition)
     .flatMap(([operator, tests]) =>

@@ -37,7 +37,7 @@ const NAMES: Readonly<Record<number, ProtocolName>> = { [TCP]: "tcp", [UDP]: "ud
 /** For experiments: no rule names it. Source: RFC 3692, IANA's protocol numbers. */
 const UNNAMED_PROTOCOL = 253
 
-export const EVERY_PORT: Intervals = [ALL_PORTS]
+const EVERY_PORT: Intervals = [ALL_PORTS]
 
 /**
  * Ports that a connection may come from, and so answers go to. An adversary chooses any; a kind's own software these.

@@ -20,7 +20,6 @@ export const WITHOUT_RESOURCE = {
   "ec2:AssignPrivateIpAddresses": "Lambda itself numbers its interfaces, and checks the role for it without a resource",
   "ec2:UnassignPrivateIpAddresses":
     "Lambda itself numbers its interfaces, and checks the role for it without a resource",
-  "cloudformation:ValidateTemplate": "a template is checked before it has a stack",
   "cloudformation:ListStacks": "stacks are listed without a resource",
 } as const
 

@@ -29,7 +29,7 @@ import type { NetworkStack } from "./network.ts"
 import { kept } from "./removal-policy.ts"
 
 /** The administrator, whose password RDS makes, keeps in Secrets Manager and rotates every seven days. */
-export const ADMINISTRATOR = "perigee_administrator"
+const ADMINISTRATOR = "perigee_administrator"
 
 const GIB = 1024 ** 3
 

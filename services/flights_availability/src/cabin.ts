@@ -1,7 +1,7 @@
 /** A cabin of a flight and its seats. */
 import { type Static, Type } from "typebox"
 
-export const MAX_CAPACITY = 1000
+const MAX_CAPACITY = 1000
 
 export const CabinName = Type.Enum(["economy", "premium", "business", "first"])
 const Seats = (description: string) => Type.Integer({ minimum: 0, maximum: MAX_CAPACITY, description })

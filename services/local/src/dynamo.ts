@@ -8,7 +8,7 @@ import dynalite from "dynalite"
 
 /** Any will do: dynalite checks that there is a signature, not whose. */
 const CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" }
-export const LOCAL_REGION = "eu-central-1"
+const LOCAL_REGION = "eu-central-1"
 
 /** What a process needs in its environment to speak to it. */
 export const LOCAL_CREDENTIALS = {
@@ -58,7 +58,7 @@ export async function startDynamo(table: string, port = 0, host = "127.0.0.1"): 
 }
 
 /** The table as `infra` makes it: partition key `service`, sort key `name`. */
-export async function createConfigTable(client: DynamoDBClient, table: string): Promise<void> {
+async function createConfigTable(client: DynamoDBClient, table: string): Promise<void> {
   await client.send(
     new CreateTableCommand({
       TableName: table,
@@ -82,7 +82,7 @@ export interface ConfigRecord {
   readonly body: unknown
 }
 
-export async function putRecord(client: DynamoDBClient, table: string, { service, name, version, body }: ConfigRecord) {
+async function putRecord(client: DynamoDBClient, table: string, { service, name, version, body }: ConfigRecord) {
   const text = typeof body === "string" ? body : JSON.stringify(body)
   const Item = { service: { S: service }, name: { S: name }, version: { N: String(version) }, body: { S: text } }
   await client.send(new PutItemCommand({ TableName: table, Item }))

@@ -70,7 +70,7 @@ export interface SeedFlight {
 }
 
 /** @param firstDay `YYYY-MM-DD` */
-export function seedFlights(firstDay: string): readonly SeedFlight[] {
+function seedFlights(firstDay: string): readonly SeedFlight[] {
   return Array.from({ length: DAYS }, (_, day) => SERVICES.map((service) => seedFlight(service, firstDay, day))).flat()
 }
 

@@ -3,7 +3,7 @@ import { type TSchema, Type } from "typebox"
 import { MAX_CURSOR_LENGTH } from "./page-cursor.ts"
 import { NullableString } from "./plain-text.ts"
 
-export const MAX_LIMIT = 100
+const MAX_LIMIT = 100
 export const DEFAULT_LIMIT = 25
 
 /** Query fields of every listing, for a service to spread among its own. */

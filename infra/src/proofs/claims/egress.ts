@@ -5,7 +5,7 @@ import { type Failure, isRetained, type Outcome, type Proof, type Subject } from
 const INSIDE = new Set(["service", "function", "scheduled task", "one-off task", "interface endpoint"])
 
 /** Values of the parameter that says in which zone the address stands: all that the template allows. */
-export function egressZones({ templates }: Subject): readonly string[] {
+function egressZones({ templates }: Subject): readonly string[] {
   const parameter = templates.map(({ body }) => body.Parameters?.["EgressZone"]).find((one) => one !== undefined)
   const values = parameter?.["AllowedValues"]
   return Array.isArray(values) ? values.map(String) : []
