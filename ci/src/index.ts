@@ -15,6 +15,7 @@ import {
   type Service,
 } from "@dagger.io/dagger"
 import { reportsOf, type Suite, script, suiteVerdict, workspace } from "./checks.ts"
+import { told } from "./deploy.ts"
 import { fetched, responseOf } from "./fetch.ts"
 import { IGNORED } from "./ignored.ts"
 import { type Bases, image } from "./image.ts"
@@ -207,6 +208,35 @@ export class Perigee {
   }
 
   /**
+   * Makes what all else needs, once an account and stage: CDK's bootstrap stack, repositories, pipeline roles, releases
+   *
+   * @param stage one of infra/config: development or production
+   * @param asJson the result as JSON
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async bootstrap(
+    stage: string,
+    asJson: boolean = false,
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<string> {
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    return await told(this.workspace(), identity, { command: "bootstrap", stage, json: asJson })
+  }
+
+  /**
    * Pushes images to a stage's repositories in ECR, but those that are there, and gives digests.json, an SBOM for each image
    * (CycloneDX JSON) and lambda.zip: dagger -m . call publish --stage=development … export --path=output/publish
    *
@@ -243,6 +273,45 @@ export class Perigee {
   }
 
   /**
+   * Whether the account is ready for a deployment: a line ✓, ✗ or – each; fails unless all are ✓
+   *
+   * @param stage one of infra/config: development or production
+   * @param images digests.json as publish gives it; without it the images that run
+   * @param seconds time for each check, 1 to 600
+   * @param asJson the result as JSON
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async verify(
+    stage: string,
+    images?: File,
+    seconds: number = 30,
+    asJson: boolean = false,
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<string> {
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    return await told(this.workspace(), identity, {
+      command: "verify",
+      stage,
+      files: { images },
+      json: asJson,
+      flags: [`--seconds=${seconds}`],
+    })
+  }
+
+  /**
    * What a deploy would change, and nothing changed: plan.json, which somebody approves; its words are in the call's log
    *
    * @param stage one of infra/config: development or production
@@ -268,9 +337,103 @@ export class Perigee {
     aws?: Service,
   ): Promise<File> {
     const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
-    // Synthesis takes the Lambda's package as its build gives it.
-    const workspace = this.workspace().withExec(["npm", "run", "--silent", "build", "-w", "lambda"])
-    return await planned(workspace, identity, stage, images)
+    return await planned(this.packaged(), identity, stage, images)
+  }
+
+  /**
+   * What runs against what is planned: images, every field of the task definitions, the Lambda's code
+   *
+   * @param stage one of infra/config: development or production
+   * @param images digests.json as publish gives it; without it the images that run
+   * @param asJson the result as JSON
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async diff(
+    stage: string,
+    images?: File,
+    asJson: boolean = false,
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<string> {
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    return await told(this.packaged(), identity, { command: "diff", stage, files: { images }, json: asJson })
+  }
+
+  /**
+   * What runs: services, deployments, events, the Lambda's alias, image parameters, who holds the lock
+   *
+   * @param stage one of infra/config: development or production
+   * @param asJson the result as JSON
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async status(
+    stage: string,
+    asJson: boolean = false,
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<string> {
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    return await told(this.workspace(), identity, { command: "status", stage, json: asJson })
+  }
+
+  /**
+   * Releases, the newest first: commit, who, when, what came of it
+   *
+   * @param stage one of infra/config: development or production
+   * @param limit how many, 1 to 100
+   * @param asJson the result as JSON
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async history(
+    stage: string,
+    limit: number = 20,
+    asJson: boolean = false,
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<string> {
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    return await told(this.workspace(), identity, {
+      command: "history",
+      stage,
+      json: asJson,
+      flags: [`--limit=${limit}`],
+    })
   }
 
   /** Formatting and lint of every file */
@@ -341,5 +504,10 @@ export class Perigee {
 
   private workspace(): Container {
     return workspace(this.source, this.nodeImage, this.again)
+  }
+
+  /** The repository with the Lambda's package as its build gives it, which synthesis takes. */
+  private packaged(): Container {
+    return this.workspace().withExec(["npm", "run", "--silent", "build", "-w", "lambda"])
   }
 }

@@ -31,9 +31,7 @@ export async function published(workspace: Container, publication: Publication):
   for (const [name, built] of Object.entries(await builds(source, bases, lambdaImage, revision))) {
     container = container.withMountedFile(`${IMAGES}/${name}.tar`, built.asTarball())
   }
-  const ran = await deployed(container, identity, [
-    "publish",
-    `--stage=${stage}`,
+  const flags = [
     `--images=${IMAGES}`,
     `--out=${OUT}`,
     `--commit=${commit}`,
@@ -41,7 +39,8 @@ export async function published(workspace: Container, publication: Publication):
     `--node-image=${bases.nodeImage}`,
     `--runtime-image=${bases.runtimeImage}`,
     `--lambda-image=${lambdaImage}`,
-  ])
+  ]
+  const ran = await deployed(container, identity, { command: "publish", stage, flags })
   return await ran.directory(OUT).sync()
 }
 

@@ -7,8 +7,11 @@ import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient } from "@aws-
 import { expect } from "chai"
 import { execa } from "execa"
 import { openArchive } from "../../../deploy/src/image-archive.ts"
+import { plannedStacks } from "../../../deploy/src/plan/stacks.ts"
 import type { Published } from "../../../deploy/src/publish.ts"
 import { connections, Registry } from "../../../deploy/src/registry.ts"
+import { stageNamed } from "../../../infra/config/stages.ts"
+import { stageApp } from "../../../infra/src/app.ts"
 import { IMAGES, repositoryName } from "../../../infra/src/names.ts"
 import { ROOT } from "../../support/get-data.ts"
 import { type Ministack, startMinistack } from "../../support/ministack.ts"
@@ -114,6 +117,26 @@ describeWith([python], "deploy publish", function () {
       expect(second.images[image]).to.deep.equal({ ...first.images[image], skipped: true })
     }
     expect(front.pushed.filter((line) => !/^(HEAD|GET) /.test(line))).to.deep.equal([])
+  })
+
+  it("the zip is the one that a plan takes for the function, by the hash of its bytes", async () => {
+    await repositories()
+    const { lambdaZip } = JSON.parse((await deploy(given())).stdout) as Published
+    const { exitCode, stderr } = await execa("npm", ["run", "--silent", "build", "-w", "lambda"], {
+      cwd: ROOT,
+      reject: false,
+    })
+    expect(exitCode, stderr).to.equal(0)
+    const outdir = join(folder, "assembly")
+    const functionZip = join(ROOT, "lambda/dist/lambda.zip")
+    stageApp(stageNamed("development"), { outdir, functionZip, validate: false }).app.synth()
+    const neo = plannedStacks(outdir).find(({ name }) => name === "neo")
+    const functions = Object.values(neo?.template.Resources ?? {}).filter(
+      ({ Type }) => Type === "AWS::Lambda::Function",
+    )
+    const keys = functions.map(({ Properties = {} }) => (Properties["Code"] as { S3Key: string }).S3Key)
+    const hashes = keys.map((key) => neo?.assets[key.replace(/\.zip$/, "")])
+    expect(hashes).to.deep.equal([lambdaZip.sha256])
   })
 
   it("tags a tree with changes by them, and refuses it for a protected stage before AWS is asked", async () => {

@@ -1,23 +1,46 @@
 /** CircleCI's file: valid by its schema, and with no logic of its own. */
 import { readFileSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { expect } from "chai"
 import { execa } from "execa"
 import { parse } from "yaml"
+import { stageNamed } from "../../../infra/config/stages.ts"
 import { ROOT } from "../../support/get-data.ts"
+
 import { describeWith } from "../../support/needs.ts"
 import { interpreterWith, python } from "../../support/python.ts"
 
 const FILE = join(ROOT, ".circleci/config.yml")
-type Step = string | Readonly<Record<string, { readonly name?: string; readonly command?: string }>>
+/** The one variable that a command may read. */
+const ROLE = '--role-arn="$PLAN_ROLE_ARN"'
+interface Settings {
+  readonly name?: string
+  readonly command?: string
+  /** Of a step that keeps or takes files. */
+  readonly path?: string
+  readonly root?: string
+  readonly paths?: readonly string[]
+  readonly at?: string
+}
+type Step = string | Readonly<Record<string, Settings>>
 interface Config {
+  readonly parameters: Readonly<Record<string, { readonly type: string; readonly default: string }>>
   readonly executors: Readonly<
     Record<string, { readonly machine?: { readonly image: string }; readonly resource_class: string }>
   >
   readonly commands: Readonly<Record<string, { readonly steps: readonly Step[] }>>
-  readonly jobs: Readonly<Record<string, { readonly executor: string; readonly steps: readonly Step[] }>>
+  readonly jobs: Readonly<
+    Record<
+      string,
+      {
+        readonly executor: string
+        readonly environment?: Readonly<Record<string, string>>
+        readonly steps: readonly Step[]
+      }
+    >
+  >
   readonly workflows: Readonly<
-    Record<string, { readonly jobs: readonly (string | Readonly<Record<string, object>>)[] }>
+    Record<string, { readonly when?: string; readonly jobs: readonly (string | Readonly<Record<string, object>>)[] }>
   >
 }
 
@@ -33,7 +56,12 @@ describe(".circleci/config.yml", () => {
       /^curl -fsSL https:\/\/dl\.dagger\.io\/dagger\/install\.sh \| sudo DAGGER_VERSION=\$DAGGER_VERSION /,
     )
     expect(calls.length).to.be.greaterThan(3)
-    for (const call of calls) expect(call).to.match(/^dagger (?:check|-m \. call [\w=:./ -]+)$/)
+    for (const call of calls) expect(call.replace(ROLE, "")).to.match(/^dagger (?:check|-m \. call [\w=:./ -]+)$/)
+  })
+
+  it("no command has a parameter in its text, which whoever starts a pipeline could write a command of their own in", () => {
+    expect(readFileSync(FILE, "utf8")).to.contain("<< pipeline.parameters")
+    for (const run of runs) expect(run).not.to.contain("<<")
   })
 
   it("every job runs on the executor whose image and resource class are pinned", () => {
@@ -57,6 +85,76 @@ describe(".circleci/config.yml", () => {
       runs.filter((run) => /\b(?:run|extract-output|echo)\b/.test(run) && run.startsWith("dagger")),
     ).to.have.length(1)
     expect(steps.at(-1)).to.deep.equal({ store_artifacts: { path: "response.json" } })
+  })
+
+  describe("main", () => {
+    const steps = (job: string, kind: string) =>
+      (config.jobs[job]?.steps ?? []).flatMap((step) => (typeof step === "object" ? (step[kind] ?? []) : []))
+    const call = (job: string) => steps(job, "run")[0]?.command ?? ""
+    const flag = (job: string, name: string) => new RegExp(` --${name}=(\\S+)`).exec(call(job))?.[1]
+    /** What a job hands on to those behind it. */
+    const kept = (job: string) =>
+      steps(job, "persist_to_workspace").flatMap(({ root, paths = [] }) => paths.map((path) => `${root}/${path}`))
+
+    it("publishes, then plans, on the stage's branch alone", () => {
+      const { branch } = stageNamed(flag("publish", "stage")).circleci
+      const filters = { branches: { only: branch } }
+      expect(config.workflows["main"]?.jobs).to.deep.equal([
+        { publish: { filters } },
+        { plan: { requires: ["publish"], filters } },
+      ])
+    })
+
+    it("is one call of dagger each, of the function of the job's name and the same stage", () => {
+      for (const job of ["publish", "plan"]) {
+        expect(steps(job, "run"), job).to.have.length(1)
+        expect(call(job)).to.match(new RegExp(`^dagger -m \\. call ${job} --stage=`))
+        expect(flag(job, "stage")).to.equal(flag("publish", "stage"))
+      }
+    })
+
+    it("plans on the digests that publish handed on, and hands on the plan; both are artifacts", () => {
+      const exported = flag("publish", "path")
+      expect(kept("publish")).to.deep.equal([exported])
+      expect(steps("plan", "attach_workspace").map(({ at }) => at)).to.deep.equal([
+        steps("publish", "persist_to_workspace")[0]?.root,
+      ])
+      expect(flag("plan", "images")).to.equal(`${exported}/digests.json`)
+      expect(kept("plan")).to.deep.equal([dirname(flag("plan", "path") ?? "")])
+      for (const job of ["publish", "plan"])
+        expect(steps(job, "store_artifacts").map(({ path }) => path)).to.deep.equal(kept(job))
+      const attached = config.jobs["plan"]?.steps.findIndex(
+        (step) => typeof step === "object" && "attach_workspace" in step,
+      )
+      const planned = config.jobs["plan"]?.steps.findIndex((step) => typeof step === "object" && "run" in step)
+      expect(attached).to.be.lessThan(planned ?? 0)
+    })
+
+    it("writes only where git ignores it, or the tree would have changes that a protected stage refuses", () => {
+      const ignored = readFileSync(join(ROOT, ".gitignore"), "utf8").split("\n")
+      for (const path of [...kept("publish"), ...kept("plan")]) expect(ignored).to.include(`${path.split("/")[0]}/`)
+    })
+
+    it("takes the stage's plan role by the job's OIDC token, and no other credentials", () => {
+      for (const job of ["publish", "plan"]) {
+        expect(flag(job, "oidc-token")).to.equal("env://CIRCLE_OIDC_TOKEN_V2")
+        expect(call(job))
+          .to.contain(` ${ROLE} `)
+          .and.not.to.match(/--(access-key|secret|session|profile)/)
+        expect(config.jobs[job]?.environment).to.deep.equal({
+          PLAN_ROLE_ARN: "<< pipeline.parameters.plan-role-arn >>",
+        })
+      }
+    })
+
+    it("is left out until a role is named, which is the one of that stage", () => {
+      expect(config.workflows["main"]?.when).to.equal("<< pipeline.parameters.plan-role-arn >>")
+      const { type, default: arn } = config.parameters["plan-role-arn"] ?? {}
+      expect(type).to.equal("string")
+      expect(arn).to.match(
+        new RegExp(`^(arn:aws[a-z-]*:iam::\\d{12}:role/perigee-${flag("plan", "stage")}-pipeline-plan)?$`),
+      )
+    })
   })
 
   describeWith([python], "by its schema", () => {

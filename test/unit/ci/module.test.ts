@@ -12,6 +12,19 @@ const COMMIT = "0123456789abcdef0123456789abcdef01234567"
 const main = readFileSync(join(ROOT, "ci/src/index.ts"), "utf8")
 const source = main + readFileSync(join(ROOT, "ci/src/lambda.ts"), "utf8")
 
+/** Every function and the constructor: comment, decorators, name, parameters. */
+const declared = [
+  ...source
+    .replaceAll(/@argument\(\{[^}]*\}\) /g, "")
+    .replaceAll(/ = "[^"]*"/g, "")
+    .matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*((?:@\w+\([^)]*\)\s*)*)(?:async )?(\w+)\(([^)]*)\)/g),
+].map(([, comment = "", decorators = "", name = "", parameters = ""]) => ({
+  comment: comment.replaceAll(/^\s*\* ?/gm, "").trim(),
+  decorators,
+  name,
+  parameters: [...parameters.matchAll(/(\w+)\??:/g)].map(([, parameter]) => parameter ?? ""),
+}))
+
 describe("the Dagger module", () => {
   let Perigee: Awaited<ReturnType<typeof pipelineModule>>["Perigee"]
   before(async () => {
@@ -349,57 +362,8 @@ describe("the Dagger module", () => {
       expect(chains.at(-1)).to.match(/directory\("path":"output\/publish"\)\.sync$/)
     })
 
-    it("names no secret in any query: they are variables and files of the deploy container", async () => {
-      const oidc: Rest = [
-        undefined,
-        "",
-        undefined,
-        undefined,
-        undefined,
-        named("PROFILE"),
-        named("OIDC"),
-        "arn:aws:iam::1:role/r",
-      ]
-      const chains = [...(await publish(answers, ...keys)), ...(await publish(answers, ...oidc))]
-      for (const chain of chains) {
-        expect(chain).not.to.match(/plaintext|setSecret|withNewFile|withRegistryAuth/)
-        expect(chain).not.to.match(/withEnvVariable\("name":"AWS_(ACCESS|SECRET|SESSION)/)
-        for (const [args = ""] of chain.matchAll(/withExec\("args":\[[^\]]*\]/g)) {
-          expect(args).not.to.match(/KEY-ID|SECRET-KEY|"SESSION"|OIDC"|PROFILE/)
-        }
-      }
-      const all = chains.join("\n")
-      for (const [variable, id] of [
-        ["ACCESS_KEY_ID", "KEY-ID"],
-        ["SECRET_ACCESS_KEY", "SECRET-KEY"],
-        ["SESSION_TOKEN", "SESSION"],
-      ]) {
-        expect(all).to.contain(`withSecretVariable("name":"AWS_${variable}","secret":"${id}")`)
-      }
-      expect(all).to.contain('withMountedSecret("path":"/run/secrets/oidc_token","source":"OIDC")')
-      expect(all).to.contain('"--role-arn=arn:aws:iam::1:role/r","--oidc-token=file:///run/secrets/oidc_token"')
-      expect(all).to.contain('"AWS_SHARED_CREDENTIALS_FILE","value":"/run/secrets/aws_profile"')
-    })
-
     it("sets no credentials where none are given", async () => {
       expect((await publish(answers)).join()).not.to.match(/AWS_|oidc|role-arn/)
-    })
-
-    it("acts again at a second call", async () => {
-      const calls: (string | undefined)[] = []
-      for (const _ of [1, 2]) {
-        const exec = execOfDeploy(await publish(answers, ...keys))
-        calls.push(/PERIGEE_CALL","value":"([\w-]{36})"\)\.withExec/.exec(exec)?.[1])
-      }
-      expect(calls).to.satisfy(([first, second]: string[]) => first && second && first !== second)
-    })
-
-    it("asks a service in AWS' place on its first port, and AWS where there is none", async () => {
-      const exec = execOfDeploy(
-        await publish(answers, ...([...keys, undefined, undefined, "", service()] as unknown as Rest)),
-      )
-      expect(exec).to.contain('withServiceBinding("alias":"aws","service":"SERVICE")')
-      expect(exec).to.contain('"AWS_ENDPOINT_URL","value":"http://aws:8080"')
     })
 
     it("tells the program of a tree with changes, by a digest of the tree", async () => {
@@ -434,8 +398,8 @@ describe("the Dagger module", () => {
 
     it("runs the deploy program on publish's digests, and gives the plan made in this call", async () => {
       const last = (await planOf(true)).at(-1) ?? ""
-      expect(last).to.contain('withMountedFile("path":"/images/digests.json","source":"DIGESTS")')
-      const args = '"plan","--stage=production","--images=/images/digests.json","--out=/perigee/plan.json"'
+      expect(last).to.contain('withMountedFile("path":"/given/images.json","source":"DIGESTS")')
+      const args = '"plan","--stage=production","--images=/given/images.json","--out=/perigee/plan.json"'
       expect(last)
         .to.contain(args)
         .and.to.match(/file\("path":"\/perigee\/plan\.json"\)\.sync$/)
@@ -445,12 +409,136 @@ describe("the Dagger module", () => {
     it("leaves the running images where it is given no digests", async () => {
       expect((await planOf(false)).at(-1)).to.contain('"plan","--stage=production","--out=/perigee/plan.json"')
     })
+  })
 
-    it("acts again at a second call", async () => {
-      const calls: (string | undefined)[] = []
-      for (const _ of [1, 2])
-        calls.push(/PERIGEE_CALL","value":"([\w-]{36})"/.exec((await planOf(true)).at(-1) ?? "")?.[1])
-      expect(calls).to.satisfy(([first, second]: string[]) => first && second && first !== second)
+  describe("the deploy program's commands", () => {
+    const named = (id: string) => dag.loadSecretFromID(id as never)
+    const images = dag.loadFileFromID("DIGESTS" as never)
+    const answers = { exists: true, commit: COMMIT, isEmpty: true, stdout: "what it said" }
+    /** Calls a function by the names of its arguments, as the CLI does. */
+    const call = async (name: string, given: Readonly<Record<string, unknown>> = {}): Promise<unknown> => {
+      const args = { git: directory("GIT"), stage: "development", ...given } as Record<string, unknown>
+      const { parameters = [] } = declared.find((one) => one.name === name) ?? {}
+      for (const argument of Object.keys(given)) expect(parameters, name).to.include(argument)
+      const method = (pipeline() as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>)[name]
+      return await method?.apply(
+        pipeline(),
+        parameters.map((parameter) => args[parameter]),
+      )
+    }
+    const execOf = (chains: readonly string[]) => chains.find((chain) => /"deploy","--".*\.sync$/.test(chain)) ?? ""
+    const TEXTS = ["bootstrap", "verify", "diff", "status", "history"]
+    const ALL = [...TEXTS, "publish", "plan"]
+
+    for (const [name, given, args] of [
+      ["bootstrap", {}, []],
+      ["verify", {}, ["--seconds=30"]],
+      ["verify", { images, seconds: 5 }, ["--images=/given/images.json", "--seconds=5"]],
+      ["diff", {}, []],
+      ["diff", { images }, ["--images=/given/images.json"]],
+      ["status", {}, []],
+      ["history", {}, ["--limit=20"]],
+      ["history", { limit: 3 }, ["--limit=3"]],
+    ] as const) {
+      it(`${[name, ...Object.keys(given)].join(" with ")} runs the command of that name, and gives what it says`, async () => {
+        let said: unknown
+        const exec = execOf(await chainsOf(async () => (said = await call(name, given)), answers))
+        const whole = JSON.stringify(["npm", "run", "--silent", "deploy", "--", name, "--stage=development", ...args])
+        expect(exec).to.contain(`withExec("args":${whole})`)
+        expect(exec.includes('withMountedFile("path":"/given/images.json","source":"DIGESTS")')).to.equal(
+          "images" in given,
+        )
+        expect(said).to.equal("what it said")
+      })
+    }
+
+    for (const name of TEXTS) {
+      it(`${name} asks for JSON only where it is told to`, async () => {
+        const plain = execOf(await chainsOf(() => call(name), answers))
+        const json = execOf(await chainsOf(() => call(name, { asJson: true }), answers))
+        expect(json).to.contain(`,"--json"`)
+        expect(plain).not.to.contain("--json")
+      })
+    }
+
+    for (const name of ALL) {
+      it(`${name} acts again at a second call with the same arguments`, async () => {
+        const calls: (string | undefined)[] = []
+        for (const _ of [1, 2]) {
+          const exec = execOf(await chainsOf(() => call(name), answers))
+          calls.push(/PERIGEE_CALL","value":"([\w-]{36})"\)\.withExec/.exec(exec)?.[1])
+        }
+        expect(calls).to.satisfy(([first, second]: string[]) => first && second && first !== second)
+      })
+
+      it(`${name} fails with the program's own line and exit code`, async () => {
+        const line = "deploy: there is no stage"
+        const sync = (chain: string) => {
+          if (chain.includes('"deploy","--"')) throw new FailedExec(64, line)
+          return chain.slice(0, -".sync".length)
+        }
+        let failed: unknown
+        await chainsOf(() => call(name).catch((error: unknown) => (failed = error)), { ...answers, sync })
+        expect(failed).to.include({ name: "ExecError", exitCode: 64, stderr: line })
+      })
+
+      it(`${name} names no secret in any query, and asks what stands in AWS' place by name, its S3 by address`, async () => {
+        const given = {
+          accessKeyId: named("KEY-ID"),
+          secretAccessKey: named("SECRET-KEY"),
+          sessionToken: named("SESSION"),
+          profileFile: named("PROFILE"),
+          oidcToken: named("OIDC"),
+          roleArn: "arn:aws:iam::1:role/r",
+          aws: service(),
+        }
+        const chains = await chainsOf(() => call(name, given), answers)
+        for (const chain of chains) {
+          expect(chain).not.to.match(/plaintext|setSecret|withNewFile|withRegistryAuth/)
+          expect(chain).not.to.match(/withEnvVariable\("name":"AWS_(ACCESS|SECRET|SESSION)/)
+          for (const [args = ""] of chain.matchAll(/withExec\("args":\[.*?\]\)/g)) {
+            expect(args).not.to.match(/KEY-ID|SECRET-KEY|"SESSION"|OIDC"|PROFILE/)
+          }
+        }
+        const exec = execOf(chains)
+        for (const [variable, id] of [
+          ["ACCESS_KEY_ID", "KEY-ID"],
+          ["SECRET_ACCESS_KEY", "SECRET-KEY"],
+          ["SESSION_TOKEN", "SESSION"],
+        ]) {
+          expect(exec).to.contain(`withSecretVariable("name":"AWS_${variable}","secret":"${id}")`)
+        }
+        expect(exec).to.contain('withMountedSecret("path":"/run/secrets/oidc_token","source":"OIDC")')
+        expect(exec).to.contain('"--role-arn=arn:aws:iam::1:role/r","--oidc-token=file:///run/secrets/oidc_token"')
+        expect(exec).to.contain('"AWS_SHARED_CREDENTIALS_FILE","value":"/run/secrets/aws_profile"')
+        expect(exec).to.contain('"AWS_ENDPOINT_URL","value":"http://aws:8080"')
+        expect(exec).to.match(/withExec\("args":\["sh","-c","AWS_ENDPOINT_URL_S3=.*,"aws","8080","npm","run"/)
+      })
+    }
+
+    it("diff and plan take the Lambda's package as its build gives it; the others need none", async () => {
+      for (const name of ALL) {
+        const exec = execOf(await chainsOf(() => call(name), answers))
+        const built = exec.includes('withExec("args":["npm","run","--silent","build","-w","lambda"])')
+        expect(built, name).to.equal(name === "diff" || name === "plan")
+      }
+    })
+
+    it("take who runs them by the same arguments, in the same words, last", () => {
+      const identities = ALL.map((name) => {
+        const { comment = "", parameters = [] } = declared.find((one) => one.name === name) ?? {}
+        return { parameters: parameters.slice(-7), words: comment.slice(comment.indexOf("@param accessKeyId")) }
+      })
+      expect(identities[0]?.parameters).to.deep.equal([
+        "accessKeyId",
+        "secretAccessKey",
+        "sessionToken",
+        "profileFile",
+        "oidcToken",
+        "roleArn",
+        "aws",
+      ])
+      for (const identity of identities) expect(identity).to.deep.equal(identities[0])
     })
   })
 
@@ -464,19 +552,6 @@ describe("the Dagger module", () => {
   })
 
   describe("as it is declared", () => {
-    /** Every function and the constructor: comment, decorators, name, parameters. */
-    const declared = [
-      ...source
-        .replaceAll(/@argument\(\{[^}]*\}\) /g, "")
-        .replaceAll(/ = "[^"]*"/g, "")
-        .matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*((?:@\w+\([^)]*\)\s*)*)(?:async )?(\w+)\(([^)]*)\)/g),
-    ].map(([, comment = "", decorators = "", name = "", parameters = ""]) => ({
-      comment: comment.replaceAll(/^\s*\* ?/gm, "").trim(),
-      decorators,
-      name,
-      parameters: [...parameters.matchAll(/(\w+)\??:/g)].map(([, parameter]) => parameter ?? ""),
-    }))
-
     it("every function, argument and the module itself is described", () => {
       expect(declared.map(({ name }) => name)).to.include.members(["constructor", "build", "run", "echo", "ci"])
       const functions = source.match(/@func\(/g) ?? []
@@ -491,6 +566,17 @@ describe("the Dagger module", () => {
       expect(source.match(/\/\*\* \w[^\n]*\*\/\n@object\(\)/g)).to.have.length(2)
     })
 
+    it("no argument is called as one of dagger call's own flags, which fails every call of its function", () => {
+      // Source: `dagger call --help` of 0.21.8.
+      const own = [
+        ..."allowLlm autoApply debug eagerRuntime help interactive interactiveCommand json lock mod noExit noMod".split(
+          " ",
+        ),
+        ..."output progress quiet silent verbose web xRelease".split(" "),
+      ]
+      for (const { name, parameters } of declared) expect(parameters, name).not.to.include.oneOf(own)
+    })
+
     it("what reads or changes the outside is never cached as a function", () => {
       const never = declared.filter(({ decorators }) => decorators.includes('cache: "never"')).map(({ name }) => name)
       expect(never).to.deep.equal([
@@ -499,8 +585,13 @@ describe("the Dagger module", () => {
         "echo",
         "demo",
         "platform",
+        "bootstrap",
         "publish",
+        "verify",
         "plan",
+        "diff",
+        "status",
+        "history",
         "ci",
         "invoke",
       ])
