@@ -66,6 +66,11 @@ export async function told(workspace: Container, identity: Identity, run: Run): 
   return await (await deployed(workspace, identity, run)).stdout()
 }
 
+/** Flags of the program, but those that are empty. */
+export function flagsOf(values: Readonly<Record<string, string>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => (value === "" ? [] : [`--${name}=${value}`]))
+}
+
 function given(workspace: Container, files: NonNullable<Run["files"]>): [Container, string[]] {
   let container = workspace
   const flags: string[] = []

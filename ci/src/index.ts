@@ -15,7 +15,7 @@ import {
   type Service,
 } from "@dagger.io/dagger"
 import { reportsOf, type Suite, script, suiteVerdict, workspace } from "./checks.ts"
-import { told } from "./deploy.ts"
+import { flagsOf, told } from "./deploy.ts"
 import { fetched, responseOf } from "./fetch.ts"
 import { IGNORED } from "./ignored.ts"
 import { type Bases, image } from "./image.ts"
@@ -25,7 +25,7 @@ import { standIn } from "./neows.ts"
 import { planned } from "./plan.ts"
 import { platform } from "./platform.ts"
 import { published } from "./publish.ts"
-import { labels, revisionOf } from "./revision.ts"
+import { commitOf, labels, revisionOf } from "./revision.ts"
 import { summaryOf } from "./summary.ts"
 
 const SUITES: readonly Suite[] = ["unit", "integration"]
@@ -433,6 +433,221 @@ export class Perigee {
       stage,
       json: asJson,
       flags: [`--limit=${limit}`],
+    })
+  }
+
+  /**
+   * Applies the approved plan: stacks, migrations, rollout, smoke tests, record; what does not last is taken back, and the
+   * call fails. Gives the report in Markdown
+   *
+   * @param git folder whose .git tells the commit
+   * @param stage one of infra/config: development or production
+   * @param approvedPlan plan.json as plan gave it, which somebody approved
+   * @param approve or its digest, all 64 digits
+   * @param autoApprove or non-destructive: in development, what destroys and widens nothing
+   * @param images digests.json as publish gives it; without it the images that run stay
+   * @param commit the commit in full, where there is no .git to tell it
+   * @param wait seconds to wait for another who changes the stage, 0 to 7200
+   * @param timeout seconds for the rollout, 10 to 7200
+   * @param smokeUrl where the services answer; default: the load balancer's address
+   * @param asJson the report as JSON
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async deploy(
+    @argument({ defaultPath: "/", ignore: ["*", "!.git"] }) git: Directory,
+    stage: string,
+    approvedPlan?: File,
+    approve: string = "",
+    autoApprove: string = "",
+    images?: File,
+    commit: string = "",
+    wait: number = 0,
+    timeout: number = 900,
+    smokeUrl: string = "",
+    asJson: boolean = false,
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<string> {
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    const revision = commitOf((await revisionOf(this.source, git)) || commit, "deploy")
+    return await told(this.packaged(), identity, {
+      command: "deploy",
+      stage,
+      files: { "approved-plan": approvedPlan, images },
+      json: asJson,
+      flags: [
+        ...flagsOf({ approve, "auto-approve": autoApprove, "smoke-url": smokeUrl }),
+        `--commit=${revision}`,
+        `--wait=${wait}`,
+        `--timeout=${timeout}`,
+      ],
+    })
+  }
+
+  /**
+   * Back to the last good release, or to a commit's: services, Lambda, image parameters, watched as a deploy is. Gives the
+   * report in Markdown
+   *
+   * @param stage one of infra/config: development or production
+   * @param to commit of a release that succeeded, 7 digits or more; default: the last good one that does not run
+   * @param wait seconds to wait for another who changes the stage, 0 to 7200
+   * @param timeout seconds for the rollout, 10 to 7200
+   * @param smokeUrl where the services answer; default: the load balancer's address
+   * @param asJson the report as JSON
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async rollback(
+    stage: string,
+    to: string = "",
+    wait: number = 0,
+    timeout: number = 900,
+    smokeUrl: string = "",
+    asJson: boolean = false,
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<string> {
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    return await told(this.workspace(), identity, {
+      command: "rollback",
+      stage,
+      json: asJson,
+      flags: [...flagsOf({ to, "smoke-url": smokeUrl }), `--wait=${wait}`, `--timeout=${timeout}`],
+    })
+  }
+
+  /**
+   * The last lines that a service, the scheduled fetch or the Lambda wrote
+   *
+   * @param stage one of infra/config: development or production
+   * @param service user_metadata, flight_metadata, flights_availability, get_data or neows_lambda
+   * @param lines how many, 1 to 10000
+   * @param asJson the result as JSON
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async logs(
+    stage: string,
+    service: string,
+    lines: number = 100,
+    asJson: boolean = false,
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<string> {
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    return await told(this.workspace(), identity, {
+      command: "logs",
+      stage,
+      json: asJson,
+      flags: [`--service=${service}`, `--lines=${lines}`],
+    })
+  }
+
+  /**
+   * The one static address moves to a NAT gateway in another zone; tells the seconds without a way out
+   *
+   * @param stage one of infra/config: development or production
+   * @param toZone letter of one of the stage's zones
+   * @param wait seconds to wait for another who changes the stage, 0 to 7200
+   * @param asJson the result as JSON
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async moveEgress(
+    stage: string,
+    toZone: string,
+    wait: number = 0,
+    asJson: boolean = false,
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<string> {
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    return await told(this.workspace(), identity, {
+      command: "move-egress",
+      stage,
+      json: asJson,
+      flags: [`--to-zone=${toZone}`, `--wait=${wait}`],
+    })
+  }
+
+  /**
+   * Deletes a stage with its data; a protected one is refused
+   *
+   * @param stage one of infra/config: development or production
+   * @param confirm the stage's name again
+   * @param asJson the result as JSON
+   * @param accessKeyId AWS access key id
+   * @param secretAccessKey its secret
+   * @param sessionToken its session token, where it has one
+   * @param profileFile AWS credentials file, whose default profile is taken
+   * @param oidcToken OIDC token to take a role with, such as env://CIRCLE_OIDC_TOKEN_V2
+   * @param roleArn the role to take with the token
+   * @param aws what to ask in AWS' place, such as an emulator at tcp://localhost:4566
+   */
+  @func({ cache: "never" })
+  async destroy(
+    stage: string,
+    confirm: string,
+    asJson: boolean = false,
+    accessKeyId?: Secret,
+    secretAccessKey?: Secret,
+    sessionToken?: Secret,
+    profileFile?: Secret,
+    oidcToken?: Secret,
+    roleArn: string = "",
+    aws?: Service,
+  ): Promise<string> {
+    const identity = { accessKeyId, secretAccessKey, sessionToken, profileFile, oidcToken, roleArn, aws }
+    return await told(this.workspace(), identity, {
+      command: "destroy",
+      stage,
+      json: asJson,
+      flags: [`--confirm=${confirm}`],
     })
   }
 

@@ -2,13 +2,12 @@
 import type { Container, Directory } from "@dagger.io/dagger"
 import { deployed, type Identity } from "./deploy.ts"
 import { type Bases, image } from "./image.ts"
-import { labels } from "./revision.ts"
+import { commitOf, labels } from "./revision.ts"
 
 const SERVICES = ["user_metadata", "flight_metadata", "flights_availability"] as const
 /** Outside of the repository. */
 const IMAGES = "/images"
 const OUT = "output/publish"
-const COMMIT = /^[0-9a-f]{40,64}/
 
 export interface Publication {
   readonly stage: string
@@ -23,10 +22,7 @@ export interface Publication {
 /** digests.json, the SBOMs and lambda.zip, after everything in them was pushed. */
 export async function published(workspace: Container, publication: Publication): Promise<Directory> {
   const { stage, source, bases, lambdaImage, revision, identity } = publication
-  const [commit] = COMMIT.exec(revision) ?? []
-  if (commit === undefined) {
-    throw new Error("publish: git can't tell the commit from this folder: give it, --commit=$(git rev-parse HEAD)")
-  }
+  const commit = commitOf(revision, "publish")
   let container = workspace
   for (const [name, built] of Object.entries(await builds(source, bases, lambdaImage, revision))) {
     container = container.withMountedFile(`${IMAGES}/${name}.tar`, built.asTarball())

@@ -19,6 +19,19 @@ export async function revisionOf(source: Directory, git: Directory): Promise<str
   }
 }
 
+const COMMIT = /^[0-9a-f]{40,64}/
+
+/**
+ * The commit alone, of a tree with changes too.
+ *
+ * @param revision as {@link revisionOf} tells it, or as a caller gives it
+ */
+export function commitOf(revision: string, command: string): string {
+  const [commit] = COMMIT.exec(revision) ?? []
+  if (commit !== undefined) return commit
+  throw new Error(`${command}: git can't tell the commit from this folder: give it, --commit=$(git rev-parse HEAD)`)
+}
+
 /** The end of the year 9999, the last that an RFC 3339 date can name. */
 const LAST_SECOND = 253_402_300_799
 

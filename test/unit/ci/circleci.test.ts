@@ -11,8 +11,9 @@ import { describeWith } from "../../support/needs.ts"
 import { interpreterWith, python } from "../../support/python.ts"
 
 const FILE = join(ROOT, ".circleci/config.yml")
-/** The one variable that a command may read. */
-const ROLE = '--role-arn="$PLAN_ROLE_ARN"'
+/** The only variables that a command may read. */
+const ROLES: Readonly<Record<string, "plan" | "deploy">> = { publish: "plan", plan: "plan", deploy: "deploy" }
+const ROLE = /--role-arn="\$(PLAN|DEPLOY)_ROLE_ARN"/
 interface Settings {
   readonly name?: string
   readonly command?: string
@@ -40,7 +41,7 @@ interface Config {
     >
   >
   readonly workflows: Readonly<
-    Record<string, { readonly when?: string; readonly jobs: readonly (string | Readonly<Record<string, object>>)[] }>
+    Record<string, { readonly when?: unknown; readonly jobs: readonly (string | Readonly<Record<string, object>>)[] }>
   >
 }
 
@@ -96,19 +97,34 @@ describe(".circleci/config.yml", () => {
     const kept = (job: string) =>
       steps(job, "persist_to_workspace").flatMap(({ root, paths = [] }) => paths.map((path) => `${root}/${path}`))
 
-    it("publishes, then plans, on the stage's branch alone", () => {
-      const { branch } = stageNamed(flag("publish", "stage")).circleci
-      const filters = { branches: { only: branch } }
+    it("publishes what passed the checks, plans, and deploys once somebody approved, one at a time", () => {
       expect(config.workflows["main"]?.jobs).to.deep.equal([
-        { publish: { filters } },
-        { plan: { requires: ["publish"], filters } },
+        "checks",
+        { echo: { context: "nasa" } },
+        { publish: { requires: ["checks"] } },
+        { plan: { requires: ["publish"] } },
+        { approve: { type: "approval", requires: ["plan", "echo"] } },
+        { deploy: { requires: ["approve"], "serial-group": "<< pipeline.project.slug >>/production" } },
       ])
     })
 
+    it("is of the stage's branch alone, where both roles are named; every other commit has the other workflow", () => {
+      const { branch } = stageNamed(flag("publish", "stage")).circleci
+      const toDeploy = {
+        and: [
+          "<< pipeline.parameters.plan-role-arn >>",
+          "<< pipeline.parameters.deploy-role-arn >>",
+          { equal: [branch, "<< pipeline.git.branch >>"] },
+        ],
+      }
+      expect(config.workflows["main"]?.when).to.deep.equal(toDeploy)
+      expect(config.workflows["every-commit"]?.when).to.deep.equal({ not: toDeploy })
+    })
+
     it("is one call of dagger each, of the function of the job's name and the same stage", () => {
-      for (const job of ["publish", "plan"]) {
+      for (const job of Object.keys(ROLES)) {
         expect(steps(job, "run"), job).to.have.length(1)
-        expect(call(job)).to.match(new RegExp(`^dagger -m \\. call ${job} --stage=`))
+        expect(call(job)).to.match(new RegExp(`^dagger -m \\. call (--output=\\S+ )?${job} --stage=`))
         expect(flag(job, "stage")).to.equal(flag("publish", "stage"))
       }
     })
@@ -130,30 +146,36 @@ describe(".circleci/config.yml", () => {
       expect(attached).to.be.lessThan(planned ?? 0)
     })
 
+    it("deploys the plan that was approved, on the digests that it was made of, and keeps the report", () => {
+      expect(flag("deploy", "approved-plan")).to.equal(flag("plan", "path"))
+      expect(flag("deploy", "images")).to.equal(flag("plan", "images"))
+      expect(steps("deploy", "attach_workspace")).to.deep.equal(steps("plan", "attach_workspace"))
+      expect(steps("deploy", "store_artifacts")).to.deep.equal([{ path: flag("deploy", "output") }])
+    })
+
     it("writes only where git ignores it, or the tree would have changes that a protected stage refuses", () => {
       const ignored = readFileSync(join(ROOT, ".gitignore"), "utf8").split("\n")
       for (const path of [...kept("publish"), ...kept("plan")]) expect(ignored).to.include(`${path.split("/")[0]}/`)
     })
 
-    it("takes the stage's plan role by the job's OIDC token, and no other credentials", () => {
-      for (const job of ["publish", "plan"]) {
+    it("takes the stage's roles by the job's OIDC token, and no other credentials; the one that deploys deploys alone", () => {
+      for (const [job, role] of Object.entries(ROLES)) {
         expect(flag(job, "oidc-token")).to.equal("env://CIRCLE_OIDC_TOKEN_V2")
-        expect(call(job))
-          .to.contain(` ${ROLE} `)
-          .and.not.to.match(/--(access-key|secret|session|profile)/)
+        expect(ROLE.exec(call(job))?.[1], job).to.equal(role.toUpperCase())
+        expect(call(job)).not.to.match(/--(access-key|secret|session|profile)/)
         expect(config.jobs[job]?.environment).to.deep.equal({
-          PLAN_ROLE_ARN: "<< pipeline.parameters.plan-role-arn >>",
+          [`${role.toUpperCase()}_ROLE_ARN`]: `<< pipeline.parameters.${role}-role-arn >>`,
         })
       }
     })
 
-    it("is left out until a role is named, which is the one of that stage", () => {
-      expect(config.workflows["main"]?.when).to.equal("<< pipeline.parameters.plan-role-arn >>")
-      const { type, default: arn } = config.parameters["plan-role-arn"] ?? {}
-      expect(type).to.equal("string")
-      expect(arn).to.match(
-        new RegExp(`^(arn:aws[a-z-]*:iam::\\d{12}:role/perigee-${flag("plan", "stage")}-pipeline-plan)?$`),
-      )
+    it("names no role until somebody does, and then those of that stage", () => {
+      for (const role of ["plan", "deploy"]) {
+        const { type, default: arn } = config.parameters[`${role}-role-arn`] ?? {}
+        expect(type).to.equal("string")
+        const own = `role/perigee-${flag("plan", "stage")}-pipeline-${role}`
+        expect(arn).to.match(new RegExp(`^(arn:aws[a-z-]*:iam::\\d{12}:${own})?$`))
+      }
     })
   })
 

@@ -417,7 +417,7 @@ describe("the Dagger module", () => {
     const answers = { exists: true, commit: COMMIT, isEmpty: true, stdout: "what it said" }
     /** Calls a function by the names of its arguments, as the CLI does. */
     const call = async (name: string, given: Readonly<Record<string, unknown>> = {}): Promise<unknown> => {
-      const args = { git: directory("GIT"), stage: "development", ...given } as Record<string, unknown>
+      const args = { git: directory("GIT"), stage: "development", ...NEEDED[name], ...given } as Record<string, unknown>
       const { parameters = [] } = declared.find((one) => one.name === name) ?? {}
       for (const argument of Object.keys(given)) expect(parameters, name).to.include(argument)
       const method = (pipeline() as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>)[name]
@@ -426,8 +426,27 @@ describe("the Dagger module", () => {
         parameters.map((parameter) => args[parameter]),
       )
     }
+    const commandOf = (name: string) => name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)
     const execOf = (chains: readonly string[]) => chains.find((chain) => /"deploy","--".*\.sync$/.test(chain)) ?? ""
-    const TEXTS = ["bootstrap", "verify", "diff", "status", "history"]
+    const TEXTS = [
+      "bootstrap",
+      "verify",
+      "diff",
+      "deploy",
+      "rollback",
+      "status",
+      "history",
+      "logs",
+      "moveEgress",
+      "destroy",
+    ]
+    /** What a function has no default for. */
+    const NEEDED: Readonly<Record<string, object>> = {
+      logs: { service: "user_metadata" },
+      moveEgress: { toZone: "b" },
+      destroy: { confirm: "development" },
+    }
+    const plan = dag.loadFileFromID("PLAN" as never)
     const ALL = [...TEXTS, "publish", "plan"]
 
     for (const [name, given, args] of [
@@ -439,11 +458,44 @@ describe("the Dagger module", () => {
       ["status", {}, []],
       ["history", {}, ["--limit=20"]],
       ["history", { limit: 3 }, ["--limit=3"]],
+      ["deploy", {}, [`--commit=${COMMIT}`, "--wait=0", "--timeout=900"]],
+      [
+        "deploy",
+        { approvedPlan: plan, images, wait: 600, timeout: 60, smokeUrl: "http://lb" },
+        [
+          "--approved-plan=/given/approved-plan.json",
+          "--images=/given/images.json",
+          "--smoke-url=http://lb",
+          `--commit=${COMMIT}`,
+          "--wait=600",
+          "--timeout=60",
+        ],
+      ],
+      [
+        "deploy",
+        { approve: "D", autoApprove: "non-destructive" },
+        ["--approve=D", "--auto-approve=non-destructive", `--commit=${COMMIT}`, "--wait=0", "--timeout=900"],
+      ],
+      ["rollback", {}, ["--wait=0", "--timeout=900"]],
+      ["rollback", { to: "0123456" }, ["--to=0123456", "--wait=0", "--timeout=900"]],
+      ["logs", {}, ["--service=user_metadata", "--lines=100"]],
+      ["logs", { lines: 5 }, ["--service=user_metadata", "--lines=5"]],
+      ["moveEgress", {}, ["--to-zone=b", "--wait=0"]],
+      ["destroy", {}, ["--confirm=development"]],
     ] as const) {
       it(`${[name, ...Object.keys(given)].join(" with ")} runs the command of that name, and gives what it says`, async () => {
         let said: unknown
         const exec = execOf(await chainsOf(async () => (said = await call(name, given)), answers))
-        const whole = JSON.stringify(["npm", "run", "--silent", "deploy", "--", name, "--stage=development", ...args])
+        const whole = JSON.stringify([
+          "npm",
+          "run",
+          "--silent",
+          "deploy",
+          "--",
+          commandOf(name),
+          "--stage=development",
+          ...args,
+        ])
         expect(exec).to.contain(`withExec("args":${whole})`)
         expect(exec.includes('withMountedFile("path":"/given/images.json","source":"DIGESTS")')).to.equal(
           "images" in given,
@@ -516,11 +568,19 @@ describe("the Dagger module", () => {
       })
     }
 
-    it("diff and plan take the Lambda's package as its build gives it; the others need none", async () => {
+    it("deploy takes the commit from the caller where there is no git, and asks for it", async () => {
+      const exec = execOf(await chainsOf(() => call("deploy", { commit: COMMIT }), { ...answers, exists: false }))
+      expect(exec).to.contain(`"--commit=${COMMIT}"`)
+      let failed: unknown
+      await chainsOf(() => call("deploy").catch((error: unknown) => (failed = error)), { ...answers, exists: false })
+      expect((failed as Error).message).to.match(/^deploy: git can't tell the commit .* --commit=/)
+    })
+
+    it("deploy, diff and plan take the Lambda's package as its build gives it; the others need none", async () => {
       for (const name of ALL) {
         const exec = execOf(await chainsOf(() => call(name), answers))
         const built = exec.includes('withExec("args":["npm","run","--silent","build","-w","lambda"])')
-        expect(built, name).to.equal(name === "diff" || name === "plan")
+        expect(built, name).to.equal(["deploy", "diff", "plan"].includes(name))
       }
     })
 
@@ -592,6 +652,11 @@ describe("the Dagger module", () => {
         "diff",
         "status",
         "history",
+        "deploy",
+        "rollback",
+        "logs",
+        "moveEgress",
+        "destroy",
         "ci",
         "invoke",
       ])
