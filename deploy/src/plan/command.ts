@@ -6,11 +6,11 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import type { ResourceChange } from "@aws-sdk/client-cloudformation"
 import { GetParameterCommand, GetParametersCommand, SSMClient } from "@aws-sdk/client-ssm"
-import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts"
 import { STAGES } from "../../../infra/config/stages.ts"
 import { imageParameter, ROLLED_OUT } from "../../../infra/src/names.ts"
 import type { Stage } from "../../../infra/src/stage.ts"
 import type { Command, Values } from "../command.ts"
+import { identityOf, requireAccount } from "../identity.ts"
 import { EXIT, Refusal, refusalOf } from "../refusal.ts"
 import type { Session } from "../session.ts"
 import { publishAssets } from "./assets.ts"
@@ -82,7 +82,9 @@ function optionsOf(values: Values): PlanOptions {
 export async function makePlan(session: Session, options: PlanOptions): Promise<Plan> {
   const { stage, say } = session
   const asked = options.images === undefined ? {} : await digestsIn(options.images, stage.name)
-  const account = await accountOf(session)
+  const identity = await identityOf(session, session.signal)
+  requireAccount(session, identity)
+  const { account } = identity
   await checkBootstrapped(session, account)
   const temporary = options.assembly === undefined ? await mkdtemp(join(tmpdir(), "perigee-plan-")) : undefined
   try {
@@ -154,20 +156,6 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
   } finally {
     if (temporary !== undefined) await rm(temporary, { recursive: true, force: true })
   }
-}
-
-async function accountOf({ aws, signal, stage }: Session): Promise<string> {
-  const { Account = "" } = await aws
-    .client(STSClient)
-    .send(new GetCallerIdentityCommand({}), { abortSignal: signal })
-    .catch((error: unknown) => {
-      throw refusalOf(error)
-    })
-  if (stage.account !== undefined && stage.account !== Account) {
-    const what = `these credentials are of account ${Account}, and the stage ${stage.name} is of ${stage.account}`
-    throw new Refusal(EXIT.configuration, what)
-  }
-  return Account
 }
 
 async function checkBootstrapped({ aws, signal, stage }: Session, account: string): Promise<void> {
