@@ -5,10 +5,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import type { ResourceChange } from "@aws-sdk/client-cloudformation"
-import { GetParameterCommand, GetParametersCommand, SSMClient } from "@aws-sdk/client-ssm"
+import { GetParametersCommand, SSMClient } from "@aws-sdk/client-ssm"
 import { STAGES } from "../../../infra/config/stages.ts"
 import { imageParameter, ROLLED_OUT } from "../../../infra/src/names.ts"
 import type { Stage } from "../../../infra/src/stage.ts"
+import { bootstrapVersion, NEEDED_BOOTSTRAP_VERSION } from "../bootstrap-version.ts"
 import type { Command, Values } from "../command.ts"
 import { identityOf, requireAccount } from "../identity.ts"
 import { EXIT, Refusal, refusalOf } from "../refusal.ts"
@@ -21,10 +22,6 @@ import { givenParameters, plannedParameters } from "./parameters.ts"
 import { differs, type Plan, planDigest, planOf } from "./plan.ts"
 import { type DeployedStack, type PlannedStack, plannedStacks } from "./stacks.ts"
 import { planText } from "./text.ts"
-
-/** The CDK's own: whether an account and region are bootstrapped, and since which version they take what we make. */
-const BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
-const BOOTSTRAP_AT_LEAST = 6
 
 export const plan: Command = {
   name: "plan",
@@ -85,7 +82,7 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
   const identity = await identityOf(session, session.signal)
   requireAccount(session, identity)
   const { account } = identity
-  await checkBootstrapped(session, account)
+  await requireBootstrap(session, account)
   const temporary = options.assembly === undefined ? await mkdtemp(join(tmpdir(), "perigee-plan-")) : undefined
   try {
     const assembly = temporary ?? resolve(options.assembly ?? "")
@@ -158,22 +155,17 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
   }
 }
 
-async function checkBootstrapped({ aws, signal, stage }: Session, account: string): Promise<void> {
-  const mend = `npm run deploy -- bootstrap --stage=${stage.name}`
+async function requireBootstrap(session: Session, account: string): Promise<void> {
+  const { signal, stage } = session
   const where = `account ${account} in ${stage.region}`
-  try {
-    const { Parameter } = await aws
-      .client(SSMClient)
-      .send(new GetParameterCommand({ Name: BOOTSTRAP_VERSION }), { abortSignal: signal })
-    if (Number(Parameter?.Value) >= BOOTSTRAP_AT_LEAST) return
-    const what = `${where} has version ${Parameter?.Value} of the CDK's bootstrap; ${BOOTSTRAP_AT_LEAST} or later is needed`
-    throw new Refusal(EXIT.noStack, `${what}: ${mend}`)
-  } catch (error) {
-    if (error instanceof Error && error.name === "ParameterNotFound") {
-      throw new Refusal(EXIT.noStack, `${where} is not bootstrapped for the CDK: ${mend}`, { cause: error })
-    }
+  const mend = `npm run deploy -- bootstrap --stage=${stage.name}`
+  const version = await bootstrapVersion(session, signal).catch((error: unknown) => {
     throw refusalOf(error)
-  }
+  })
+  if (version === undefined) throw new Refusal(EXIT.noStack, `${where} is not bootstrapped for the CDK: ${mend}`)
+  if (version >= NEEDED_BOOTSTRAP_VERSION) return
+  const what = `${where} has version ${version} of the CDK's bootstrap; ${NEEDED_BOOTSTRAP_VERSION} or later is needed`
+  throw new Refusal(EXIT.noStack, `${what}: ${mend}`)
 }
 
 /** With every rule: what breaks one is not planned. */
