@@ -5,13 +5,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import type { ResourceChange } from "@aws-sdk/client-cloudformation"
-import { GetParametersCommand, SSMClient } from "@aws-sdk/client-ssm"
 import { STAGES } from "../../../infra/config/stages.ts"
 import { imageParameter, ROLLED_OUT } from "../../../infra/src/names.ts"
 import type { Stage } from "../../../infra/src/stage.ts"
 import { bootstrapVersion, NEEDED_BOOTSTRAP_VERSION } from "../bootstrap-version.ts"
 import type { Command, Values } from "../command.ts"
 import { identityOf, requireAccount } from "../identity.ts"
+import { type RunningImages, runningImages } from "../images.ts"
 import { EXIT, Refusal, refusalOf } from "../refusal.ts"
 import type { Session } from "../session.ts"
 import { publishAssets } from "./assets.ts"
@@ -77,7 +77,7 @@ function optionsOf(values: Values): PlanOptions {
  * @throws Refusal it can't be told
  */
 export async function makePlan(session: Session, options: PlanOptions): Promise<Plan> {
-  const { stage, say } = session
+  const { stage, say, signal } = session
   const asked = options.images === undefined ? {} : await digestsIn(options.images, stage.name)
   const identity = await identityOf(session, session.signal)
   requireAccount(session, identity)
@@ -101,17 +101,18 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
         return [name, plannedParameters(name, template, there?.parameters, given)] as const
       }),
     )
-    const running = await imagesRunning(session)
+    const running = await runningImages(session, signal).catch((error: unknown) => {
+      throw refusalOf(error)
+    })
     const images = plannedImages(
-      Object.fromEntries(
-        ROLLED_OUT.map((name) => [name, runningDigest(running[imageParameter(stage.name, name)])]),
-      ) as Digests,
+      Object.fromEntries(ROLLED_OUT.map((name) => [name, runningDigest(running[name])])) as Digests,
       asked,
     )
+    const held = valuesByParameter(stage.name, running)
     const basis = { stage, account, planned, deployed, parameters, images }
     const updates = planned.filter((stack) => {
       const there = deployed.find(({ name }) => name === stack.name)
-      return there !== undefined && differs(stack, there, parameters.get(stack.name) ?? [], running)
+      return there !== undefined && differs(stack, there, parameters.get(stack.name) ?? [], held)
     })
     if (updates.length === 0) return planOf(basis)
 
@@ -221,17 +222,14 @@ async function deployedStacks(session: Session, planned: readonly PlannedStack[]
   return found.filter((one) => one !== undefined)
 }
 
-/** By the name of the parameter; without those that no delivery stack has made yet. */
-async function imagesRunning({ aws, signal, stage }: Session): Promise<Record<string, string>> {
-  const { Parameters = [] } = await aws
-    .client(SSMClient)
-    .send(new GetParametersCommand({ Names: ROLLED_OUT.map((name) => imageParameter(stage.name, name)) }), {
-      abortSignal: signal,
-    })
-    .catch((error: unknown) => {
-      throw refusalOf(error)
-    })
-  return Object.fromEntries(Parameters.map(({ Name = "", Value = "" }) => [Name, Value]))
+/** What the image parameters hold, by their names; without those that no delivery stack has made yet. */
+function valuesByParameter(stage: string, running: RunningImages): Record<string, string> {
+  return Object.fromEntries(
+    ROLLED_OUT.flatMap((name) => {
+      const value = running[name]
+      return value === undefined ? [] : [[imageParameter(stage, name), value]]
+    }),
+  )
 }
 
 async function written(path: string, json: string): Promise<void> {
