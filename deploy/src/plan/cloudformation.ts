@@ -18,6 +18,7 @@ import {
 import type { TemplateBody } from "../../../infra/src/templates/read.ts"
 import { EXIT, Refusal, refusalOf } from "../refusal.ts"
 import type { Session } from "../session.ts"
+import { isAbsent } from "../stacks.ts"
 import type { PlannedParameter } from "./parameters.ts"
 import type { DeployedStack, PlannedStack } from "./stacks.ts"
 
@@ -100,7 +101,7 @@ export async function deployedStack(
     const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: stackName }), { abortSignal: signal })
     stack = Stacks?.[0]
   } catch (error) {
-    if (isMissing(error)) return undefined
+    if (isAbsent(error)) return undefined
     if (optional && isDenied(error)) return unread(name, stackName)
     throw refusalOf(error)
   }
@@ -259,10 +260,6 @@ export async function deleteChangeSet(
 /** Source: API reference, DescribeChangeSet, "StatusReason", as CloudFormation has worded it over time. */
 function isNothing(reason: string): boolean {
   return /didn't contain changes|No updates are to be performed/.test(reason)
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && error.name === "ValidationError" && /does not exist/.test(error.message)
 }
 
 function isDenied(error: unknown): boolean {

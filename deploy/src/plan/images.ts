@@ -1,12 +1,9 @@
 /** Images of a plan: those that the file of digests names, and else those that run. */
 import { readFile } from "node:fs/promises"
-import { IMAGES, type ImageName, ROLLED_OUT, type RolledOutName } from "../../../infra/src/names.ts"
+import { IMAGES, type ImageName, NOTHING_ROLLED_OUT, ROLLED_OUT, type RolledOutName } from "../../../infra/src/names.ts"
 import { EXIT, Refusal } from "../refusal.ts"
 
-/** What an image parameter holds before anything was rolled out. */
-export const NONE = "none"
-
-/** `sha256:…`, or {@link NONE}. */
+/** `sha256:…`, or {@link NOTHING_ROLLED_OUT}. */
 export type Digests = Readonly<Record<RolledOutName, string>>
 
 export interface PlannedImage {
@@ -67,7 +64,7 @@ export function digestsOf(read: unknown, where: string, stage: string): Partial<
 
 /** The digest in what an image parameter holds, `<repository>@sha256:…`. */
 export function runningDigest(value: string | undefined): string {
-  return DIGEST.exec(value ?? "")?.[1] ?? NONE
+  return DIGEST.exec(value ?? "")?.[1] ?? NOTHING_ROLLED_OUT
 }
 
 export function plannedImages(running: Digests, asked: Partial<Record<ImageName, string>>): PlannedImage[] {
@@ -76,7 +73,7 @@ export function plannedImages(running: Digests, asked: Partial<Record<ImageName,
 
 /** As a person reads it: 12 digits tell two images apart. */
 export function shortDigest(digest: string): string {
-  return digest === NONE ? NONE : digest.slice(0, "sha256:".length + 12)
+  return digest === NOTHING_ROLLED_OUT ? NOTHING_ROLLED_OUT : digest.slice(0, "sha256:".length + 12)
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -3,12 +3,12 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { ResourceChange } from "@aws-sdk/client-cloudformation"
-import { type Digests, NONE, plannedImages } from "../../../deploy/src/plan/images.ts"
+import { type Digests, plannedImages } from "../../../deploy/src/plan/images.ts"
 import { plannedParameters } from "../../../deploy/src/plan/parameters.ts"
 import { type Plan, planOf } from "../../../deploy/src/plan/plan.ts"
 import { type DeployedStack, type PlannedStack, plannedStacks } from "../../../deploy/src/plan/stacks.ts"
 import { stageApp } from "../../../infra/src/app.ts"
-import type { ImageName } from "../../../infra/src/names.ts"
+import { type ImageName, NOTHING_ROLLED_OUT } from "../../../infra/src/names.ts"
 import type { Json } from "../infra/assembly.ts"
 import { someZip, stage } from "../infra/assembly.ts"
 
@@ -27,10 +27,10 @@ export const RUNNING: Digests = {
 }
 
 export const NOTHING_RUNS: Digests = {
-  get_data: NONE,
-  user_metadata: NONE,
-  flight_metadata: NONE,
-  flights_availability: NONE,
+  get_data: NOTHING_ROLLED_OUT,
+  user_metadata: NOTHING_ROLLED_OUT,
+  flight_metadata: NOTHING_ROLLED_OUT,
+  flights_availability: NOTHING_ROLLED_OUT,
 }
 
 const made = new Map<string, PlannedStack[]>()
