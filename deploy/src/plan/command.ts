@@ -1,6 +1,5 @@
 /** `plan`: synthesizes, compares with what is deployed, proves, and tells; it changes nothing. */
 import { randomBytes } from "node:crypto"
-import { existsSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
@@ -10,6 +9,7 @@ import { imageParameter, ROLLED_OUT } from "../../../infra/src/names.ts"
 import type { Stage } from "../../../infra/src/stage.ts"
 import { bootstrapVersion, NEEDED_BOOTSTRAP_VERSION } from "../bootstrap-version.ts"
 import type { Command, Values } from "../command.ts"
+import { FUNCTION_ZIP, requireFunctionZip } from "../function-zip.ts"
 import { identityOf, requireAccount } from "../identity.ts"
 import { type RunningImages, runningImages } from "../images.ts"
 import { EXIT, Refusal, refusalOf } from "../refusal.ts"
@@ -171,10 +171,7 @@ async function requireBootstrap(session: Session, account: string): Promise<void
 
 /** With every rule: what breaks one is not planned. */
 async function synthesize({ stage, root, say }: Session, outdir: string): Promise<void> {
-  const functionZip = join(root, "lambda/dist/lambda.zip")
-  if (!existsSync(functionZip)) {
-    throw new Refusal(EXIT.noStack, `${functionZip} is not there; npm run build -w lambda makes it`)
-  }
+  const functionZip = requireFunctionZip(join(root, FUNCTION_ZIP))
   say("plan: synthesizing")
   const { stageApp } = await import("../../../infra/src/app.ts")
   try {
