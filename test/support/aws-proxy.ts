@@ -20,6 +20,7 @@ export interface Call {
 export interface Reply {
   readonly status: number
   readonly type?: string
+  readonly headers?: IncomingHttpHeaders
   readonly body: string | Buffer
 }
 
@@ -89,7 +90,8 @@ export class AwsProxy {
       if (reply === "cut") return void response.socket?.destroy()
       if (reply === "silence") return
       if (reply !== undefined) {
-        response.writeHead(reply.status, { "content-type": reply.type ?? "application/x-amz-json-1.1" })
+        const type = reply.type ?? "application/x-amz-json-1.1"
+        response.writeHead(reply.status, { "content-type": type, ...reply.headers })
         return void response.end(reply.body)
       }
     }
