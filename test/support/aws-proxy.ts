@@ -45,7 +45,7 @@ export class AwsProxy {
         const bytes = Buffer.concat(chunks)
         const call = callOf(request.method ?? "", request.url ?? "", request.headers, bytes.toString("latin1"))
         this.calls.push(call)
-        void this.#serve(call, bytes, response)
+        this.#serve(call, bytes, response).catch(() => response.destroy())
       })
     })
   }
@@ -116,6 +116,12 @@ export class AwsProxy {
     const { "transfer-encoding": _, ...headers } = answer.headers as IncomingHttpHeaders
     return { status: answer.statusCode as number, headers, body: Buffer.concat(parts) }
   }
+}
+
+/** An error as the Query protocol tells it. Source: CloudFormation API reference, “Common Errors”. */
+export function queryError(code: string, message: string, status = 400): Reply {
+  const error = `<Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error>`
+  return { status, type: "text/xml", body: `<ErrorResponse>${error}<RequestId>any</RequestId></ErrorResponse>` }
 }
 
 function callOf(method: string, path: string, headers: IncomingHttpHeaders, body: string): Call {
