@@ -38,8 +38,12 @@ export async function publishAssets(
   } catch (error) {
     session.signal.throwIfAborted()
     const refusal = (await deniedRole(session, assembly, account, stacks)) ?? refusalIn(error)
-    const what = `the assets can't be written: ${refusal?.message ?? errors.at(-1) ?? firstLine(error)}`
-    throw new Refusal(refusal?.exitCode ?? EXIT.failed, what, { cause: error })
+    const why = refusal?.message ?? errors.at(-1) ?? firstLine(error)
+    // The bucket's answer comes as the toolkit's text alone.
+    const expired = refusal === undefined && /\bexpired\b/i.test(why)
+    const todo = refusal !== undefined ? "" : expired ? "; take fresh credentials" : "; try again"
+    const code = refusal?.exitCode ?? (expired ? EXIT.credentials : EXIT.failed)
+    throw new Refusal(code, `the assets can't be written: ${why}${todo}`, { cause: error })
   }
 }
 
