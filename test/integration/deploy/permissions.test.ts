@@ -1,37 +1,26 @@
-/** Each command with its own policy of docs/permissions.md, against an emulator that enforces IAM. */
-import { randomBytes } from "node:crypto"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { CloudFormationClient, DescribeStackResourcesCommand } from "@aws-sdk/client-cloudformation"
-import {
-  AttachUserPolicyCommand,
-  CreatePolicyCommand,
-  CreateRoleCommand,
-  DetachUserPolicyCommand,
-  IAMClient,
-  PutRolePolicyCommand,
-} from "@aws-sdk/client-iam"
+import { AttachUserPolicyCommand, CreatePolicyCommand, DetachUserPolicyCommand, IAMClient } from "@aws-sdk/client-iam"
 import { expect } from "chai"
 import type { Command, Values } from "../../../deploy/src/command.ts"
 import { diff } from "../../../deploy/src/diff.ts"
 import { history } from "../../../deploy/src/history.ts"
-import { openArchive } from "../../../deploy/src/image-archive.ts"
 import { plan } from "../../../deploy/src/plan/command.ts"
 import { publish } from "../../../deploy/src/publish.ts"
-import { connections, Registry } from "../../../deploy/src/registry.ts"
 import { status } from "../../../deploy/src/status.ts"
 import { verify } from "../../../deploy/src/verify.ts"
-import { IMAGES } from "../../../infra/src/names.ts"
 import { type Permission, type PermittedCommand, permissionsOf, policyOf } from "../../../infra/src/permissions.ts"
+import { assetsRole, registryBehind, unpublished } from "../../support/deploy/publishing.ts"
 import { run, sessionOf } from "../../support/deploy/session.ts"
 import { type Shared, shared } from "../../support/deploy/shared.ts"
 import { type Keys, settings, userWith } from "../../support/deploy/standing.ts"
+import { setEnvironment } from "../../support/environment.ts"
 import { someZip } from "../../support/infra/assembly.ts"
 import { describeWith } from "../../support/needs.ts"
 import { python } from "../../support/python.ts"
-import { registryActions, registryDenied } from "../../support/registry/ecr-actions.ts"
-import { ociTarball } from "../../support/registry/image-tarball.ts"
+import { registryActions } from "../../support/registry/ecr-actions.ts"
 
 interface Permitted {
   readonly command: Command
@@ -44,7 +33,7 @@ interface Permitted {
 }
 
 const COMMANDS: readonly Permitted[] = [
-  { command: publish, values: (at) => unpublished(at), prepare: registryBehind },
+  { command: publish, values: (at) => unpublished(at, tmpdir()), prepare: registryBehind },
   { command: verify },
   {
     command: plan,
@@ -57,55 +46,6 @@ const COMMANDS: readonly Permitted[] = [
   { command: diff, values: () => ({ "lambda-zip": someZip() }) },
   { command: history },
 ]
-/** ECR says that repositories are at the proxy, whose registry refuses what is denied. */
-async function registryBehind({ proxy, denied, account }: Shared): Promise<void> {
-  const host = new URL(proxy.url).host
-  proxy.on("ecr:DescribeRepositories", async (call) => {
-    const { status: code, body } = await proxy.pass(call)
-    return { status: code, body: body.toString().replaceAll(/\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/g, host) }
-  })
-  proxy.on(undefined, (call) => {
-    const actions = registryActions(call)
-    if (actions.length === 0) return undefined
-    const refused = actions.find((action) => denied.has(action))
-    if (refused !== undefined) return registryDenied(refused)
-    // Whose registry it is would be told by the host that ECR names.
-    const ns = `ns=${account.id}.dkr.ecr.${account.region}.amazonaws.com`
-    return proxy.pass({ ...call, path: `${call.path}${call.path.includes("?") ? "&" : "?"}${ns}` })
-  })
-}
-
-/** Images of a new commit, of which the registry has one already: it is read, the others are pushed. */
-async function unpublished({ proxy }: Shared): Promise<Values> {
-  const folder = mkdtempSync(join(tmpdir(), "perigee-unpublished-"))
-  const commit = randomBytes(20).toString("hex")
-  for (const image of IMAGES) await ociTarball(join(folder, `${image}.tar`))
-  const there = await openArchive(join(folder, "get_data.tar"), mkdtempSync(join(folder, "get_data-")))
-  const dispatcher = connections()
-  const registry = new Registry(`${new URL(proxy.url).host}/perigee-development/get_data`, dispatcher, {
-    authorization: "Basic x",
-    signal: new AbortController().signal,
-    say() {},
-    pause: async () => {},
-  })
-  for (const blob of there.blobs) await registry.push(blob)
-  await registry.put(there.root, commit.slice(0, 12))
-  await dispatcher.close()
-  return { images: folder, commit, out: join(folder, "out") }
-}
-
-/** The bootstrap stack's role that writes assets, for whoever of the account may take it. */
-async function assetsRole({ account }: Shared): Promise<void> {
-  const iam = new IAMClient(settings(account))
-  const RoleName = `cdk-hnb659fds-file-publishing-role-${account.id}-${account.region}`
-  const policy = (Action: string, more: object) =>
-    JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action, ...more }] })
-  const trust = policy("sts:AssumeRole", { Principal: { AWS: `arn:aws:iam::${account.id}:root` } })
-  await iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust }))
-  const PolicyDocument = policy("s3:*", { Resource: "*" })
-  await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: "assets", PolicyDocument }))
-}
-
 /** Allowed to everybody. */
 const FREE = "sts:GetCallerIdentity"
 
@@ -115,17 +55,17 @@ describeWith([python], "permissions", function () {
   let iam: IAMClient
   let deliveryKeyArn: string
   let policies = 0
-  const environment = { ...process.env }
-  after(() => {
-    process.env = environment
-  })
+  let restore: (() => void) | undefined
+  after(() => restore?.())
   before(async () => {
     at = await shared()
     // What the toolkit reads itself; and no git, since the tests' tree changes while they are written.
-    process.env["AWS_ENDPOINT_URL"] = at.proxy.url
-    process.env["AWS_EC2_METADATA_DISABLED"] = "true"
-    process.env["CDK_HOME"] = mkdtempSync(join(tmpdir(), "perigee-cdk-"))
-    process.env["GIT_DIR"] = "/nonexistent"
+    restore = setEnvironment({
+      AWS_ENDPOINT_URL: at.proxy.url,
+      AWS_EC2_METADATA_DISABLED: "true",
+      CDK_HOME: mkdtempSync(join(tmpdir(), "perigee-cdk-")),
+      GIT_DIR: "/nonexistent",
+    })
     iam = new IAMClient(settings(at.account))
     const { StackResources = [] } = await new CloudFormationClient(settings(at.account)).send(
       new DescribeStackResourcesCommand({ StackName: "perigee-development-delivery" }),
