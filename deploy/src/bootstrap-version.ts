@@ -6,7 +6,8 @@ import type { Session } from "./session.ts"
 
 /**
  * The oldest that will do: the first whose deploy role may take a failed deployment back.
- * Source: @aws-cdk/toolkit-lib, BOOTSTRAP_STACK_VERSION_FOR_ROLLBACK.
+ * Source: @aws-cdk/toolkit-lib, BOOTSTRAP_STACK_VERSION_FOR_ROLLBACK. Templates alone would do with version 6 (the rule
+ * CheckBootstrapVersion in each); a plan asks for this one too, so that nobody approves what verify then refuses.
  */
 export const NEEDED_BOOTSTRAP_VERSION = 23
 

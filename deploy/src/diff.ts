@@ -1,16 +1,13 @@
 /** `diff`: what runs against what is planned: images, and every field of the task definitions. */
-import { existsSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { ROLLED_OUT } from "../../infra/src/names.ts"
 import type { Command } from "./command.ts"
+import { FUNCTION_ZIP, requireFunctionZip } from "./function-zip.ts"
 import { publishedImages, runningImages } from "./images.ts"
-import { EXIT, Refusal } from "./refusal.ts"
 import type { Difference, UnitDifference } from "./targets/target.ts"
 import { TARGETS } from "./targets/targets.ts"
-
-const ZIP = "lambda/dist/lambda.zip"
 
 export const diff: Command = {
   name: "diff",
@@ -18,15 +15,13 @@ export const diff: Command = {
     "What a deployment would change of what runs: images, each field of the task definitions, the Lambda's code.",
   flags: {
     images: { type: "string", value: "FILE", help: "digests.json of publish; else the running images" },
-    "lambda-zip": { type: "string", value: "FILE", help: `the Lambda's package; ${ZIP} without it` },
+    "lambda-zip": { type: "string", value: "FILE", help: `the Lambda's package; ${FUNCTION_ZIP} without it` },
   },
   async run(session, values) {
     const { stage, signal, root } = session
-    const functionZip = resolve(root, (values["lambda-zip"] as string | undefined) ?? ZIP)
-    if (!existsSync(functionZip))
-      throw new Refusal(EXIT.noStack, `${functionZip} is not there; npm run build -w lambda makes it`)
+    const functionZip = requireFunctionZip(resolve(root, (values["lambda-zip"] as string | undefined) ?? FUNCTION_ZIP))
     const path = values["images"] as string | undefined
-    const images = path === undefined ? {} : await publishedImages(path)
+    const images = path === undefined ? {} : await publishedImages(path, stage.name)
     const assembly = await mkdtemp(join(tmpdir(), "perigee-diff-"))
     try {
       // CDK takes seconds to load, which no other command should wait for.

@@ -10,6 +10,7 @@ import { setTimeout } from "node:timers/promises"
 import { IMAGES, type ImageName } from "../../infra/src/names.ts"
 import type { Command, Values } from "./command.ts"
 import { repositoriesOf } from "./ecr.ts"
+import { FUNCTION_ZIP } from "./function-zip.ts"
 import { type ImageArchive, isIndex, openArchive } from "./image-archive.ts"
 import { outputOf, ProgramError } from "./program.ts"
 import {
@@ -221,7 +222,7 @@ async function zip({ root, signal }: Session, out: string): Promise<Published["l
     if (!(cause instanceof ProgramError)) throw cause
     throw new Refusal(EXIT.configuration, `the Lambda's zip is not built: ${cause.message}; run npm ci`, { cause })
   }
-  await copyFile(join(root, "lambda/dist/lambda.zip"), join(out, path))
+  await copyFile(join(root, FUNCTION_ZIP), join(out, path))
   const hash = createHash("sha256").update(await readFile(join(out, path)))
   return { path, sha256: hash.digest("hex") }
 }

@@ -82,6 +82,6 @@ export function isStanding({ StackStatus }: Stack): boolean {
 }
 
 /** CloudFormation tells it by the words of a ValidationError only. */
-function isAbsent(error: unknown): boolean {
+export function isAbsent(error: unknown): boolean {
   return error instanceof Error && error.name === "ValidationError" && /does not exist/.test(error.message)
 }

@@ -305,14 +305,14 @@ function pipeline(
         ...changeSets,
         ...on(
           stacks,
-          "cloudformation:CreateChangeSet cloudformation:DeleteChangeSet cloudformation:DescribeChangeSet cloudformation:DescribeStacks cloudformation:GetTemplate cloudformation:GetTemplateSummary cloudformation:ListChangeSets cloudformation:ListStackResources",
+          "cloudformation:CreateChangeSet cloudformation:DeleteChangeSet cloudformation:DescribeChangeSet cloudformation:DescribeStacks cloudformation:GetTemplate cloudformation:ListStackResources",
         ),
         ...on([`s3 cdk-hnb659fds-assets-\${AWS::AccountId}-${region}/*`], "s3:GetObject"),
         ...on(["ssm parameter/cdk-bootstrap/hnb659fds/version"], "ssm:GetParameter"),
         ...on(images, "ssm:GetParameters"),
         ...on(
           [`ecr repository/${name}/*`],
-          "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:CompleteLayerUpload ecr:DescribeImages ecr:DescribeRepositories ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart",
+          "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:CompleteLayerUpload ecr:DescribeRepositories ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart",
         ),
         ...on([`kms alias/${name}-delivery`], "kms:DescribeKey"),
         ...on(rollouts.slice(0, 1), "ecs:DescribeServices"),

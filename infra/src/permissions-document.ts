@@ -30,10 +30,13 @@ Put the stage's name, its account and region in place of \`<stage>\`, \`<account
 it is, which needs no permission. A statement marked *through* is needed by the service named there, on the caller's behalf:
 the command never sends such an action itself.
 
-Tests run \`verify\`, \`diff\`, \`status\` and \`history\` against an emulator that enforces IAM: each with its policy, and each
-with one action after the other taken out, which it must name. The same tests record what \`bootstrap\` sends. The emulator
-has no Service Quotas and no KMS check behind DynamoDB, and its CloudFormation acts with no role: the first is denied by the
-test itself, the others are read from AWS' documentation.
+Tests run \`publish\`, \`verify\`, \`plan\`, \`diff\`, \`status\` and \`history\` against an emulator that enforces IAM: each with
+its policy, which it uses up, and each with one action after the other taken out, which it must name. Without
+\`cloudformation:ListStacks\` or \`cloudformation:DeleteChangeSet\` a plan is told all the same, and says what that leaves
+open. The same tests record what \`bootstrap\` sends. The emulator lets everybody push and has no Service Quotas: what
+\`publish\` asks of the registry, and quotas, the test itself denies, by AWS' list of the actions behind each request. Of the
+actions on the bootstrap bucket, and of what is marked *through* (KMS, and the rights that CloudFormation borrows), nothing
+is tried: that is read from AWS' documentation.
 `
 
 /** @returns the document as Markdown */

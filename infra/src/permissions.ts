@@ -267,8 +267,6 @@ const changeSets: Part = (place) => [
       "cloudformation:DescribeChangeSet",
       "cloudformation:DescribeStacks",
       "cloudformation:GetTemplate",
-      "cloudformation:GetTemplateSummary",
-      "cloudformation:ListChangeSets",
     ],
     resources: stacks(place),
   },
@@ -310,7 +308,6 @@ const PERMISSIONS: Readonly<Record<PermittedCommand, readonly Part[]>> = {
       "ecr:BatchCheckLayerAvailability",
       "ecr:BatchGetImage",
       "ecr:CompleteLayerUpload",
-      "ecr:DescribeImages",
       "ecr:DescribeRepositories",
       "ecr:GetDownloadUrlForLayer",
       "ecr:InitiateLayerUpload",
@@ -340,8 +337,6 @@ const PERMISSIONS: Readonly<Record<PermittedCommand, readonly Part[]>> = {
     imageParameters,
     anywhere("Which stacks there are", "cloudformation:ListStacks"),
     changeSets,
-    services,
-    taskDefinitions,
   ],
   diff: [
     readStacks(

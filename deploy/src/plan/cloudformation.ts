@@ -18,6 +18,7 @@ import {
 import type { TemplateBody } from "../../../infra/src/templates/read.ts"
 import { EXIT, Refusal, refusalOf } from "../refusal.ts"
 import type { Session } from "../session.ts"
+import { isAbsent } from "../stacks.ts"
 import type { PlannedParameter } from "./parameters.ts"
 import type { DeployedStack, PlannedStack } from "./stacks.ts"
 
@@ -100,7 +101,7 @@ export async function deployedStack(
     const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: stackName }), { abortSignal: signal })
     stack = Stacks?.[0]
   } catch (error) {
-    if (isMissing(error)) return undefined
+    if (isAbsent(error)) return undefined
     if (optional && isDenied(error)) return unread(name, stackName)
     throw refusalOf(error)
   }
@@ -174,7 +175,7 @@ export interface ChangeSetOptions {
  * @throws Refusal CloudFormation can't make it, and why; it is deleted
  */
 export async function changeSet(
-  session: Aws,
+  session: Aws & Pick<Session, "say">,
   { name: stack, stackName, templateUrl, executionRole, tags, region = "" }: PlannedStack,
   { account, changeSetName, parameters }: ChangeSetOptions,
 ): Promise<ChangeSet> {
@@ -211,7 +212,7 @@ export async function changeSet(
     }
   } catch (error) {
     // It may be there: the request may have been heard although its answer was not.
-    await deleteChangeSet(session, { stackName, changeSetName }).catch(() => undefined)
+    await deleteChangeSet(session, { stackName, changeSetName })
     if (session.signal.aborted) throw session.signal.reason
     if (error instanceof Error && /_IN_PROGRESS state/.test(error.message)) {
       const what = `${stackName}: an update began meanwhile; plan again after it`
@@ -241,9 +242,9 @@ async function described(
   }
 }
 
-/** Also when the run was stopped: a plan leaves nothing behind. */
+/** Also when the run was stopped: a plan leaves nothing behind. What can't be deleted is told, the run's own end stays. */
 export async function deleteChangeSet(
-  { aws }: Pick<Session, "aws">,
+  { aws, say }: Pick<Session, "aws" | "say">,
   { stackName, changeSetName }: Pick<ChangeSet, "stackName" | "changeSetName">,
 ): Promise<void> {
   try {
@@ -252,17 +253,15 @@ export async function deleteChangeSet(
       .send(new DeleteChangeSetCommand({ StackName: stackName, ChangeSetName: changeSetName }))
   } catch (error) {
     if (error instanceof Error && /ChangeSetNotFound/.test(error.name)) return
-    throw refusalOf(error)
+    const refusal = refusalOf(error)
+    const why = refusal instanceof Error ? refusal.message : String(refusal)
+    say(`plan: the change set ${changeSetName} of ${stackName} may be left behind, delete it: ${why}`)
   }
 }
 
 /** Source: API reference, DescribeChangeSet, "StatusReason", as CloudFormation has worded it over time. */
 function isNothing(reason: string): boolean {
   return /didn't contain changes|No updates are to be performed/.test(reason)
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && error.name === "ValidationError" && /does not exist/.test(error.message)
 }
 
 function isDenied(error: unknown): boolean {

@@ -1,30 +1,27 @@
 /** `plan`: synthesizes, compares with what is deployed, proves, and tells; it changes nothing. */
 import { randomBytes } from "node:crypto"
-import { existsSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import type { ResourceChange } from "@aws-sdk/client-cloudformation"
-import { GetParameterCommand, GetParametersCommand, SSMClient } from "@aws-sdk/client-ssm"
-import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts"
 import { STAGES } from "../../../infra/config/stages.ts"
 import { imageParameter, ROLLED_OUT } from "../../../infra/src/names.ts"
 import type { Stage } from "../../../infra/src/stage.ts"
+import { bootstrapVersion, NEEDED_BOOTSTRAP_VERSION } from "../bootstrap-version.ts"
 import type { Command, Values } from "../command.ts"
+import { FUNCTION_ZIP, requireFunctionZip } from "../function-zip.ts"
+import { identityOf, requireAccount } from "../identity.ts"
+import { publishedImages, type RunningImages, runningImages } from "../images.ts"
 import { EXIT, Refusal, refusalOf } from "../refusal.ts"
 import type { Session } from "../session.ts"
 import { publishAssets } from "./assets.ts"
 import { type ChangeSet, changeSet, deleteChangeSet, deployedStack, stackNames } from "./cloudformation.ts"
 import { COLOURED, PLAIN } from "./colours.ts"
-import { type Digests, digestsIn, plannedImages, runningDigest } from "./images.ts"
+import { type Digests, plannedImages, runningDigest } from "./images.ts"
 import { givenParameters, plannedParameters } from "./parameters.ts"
 import { differs, type Plan, planDigest, planOf } from "./plan.ts"
 import { type DeployedStack, type PlannedStack, plannedStacks } from "./stacks.ts"
 import { planText } from "./text.ts"
-
-/** The CDK's own: whether an account and region are bootstrapped, and since which version they take what we make. */
-const BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
-const BOOTSTRAP_AT_LEAST = 6
 
 export const plan: Command = {
   name: "plan",
@@ -80,10 +77,12 @@ function optionsOf(values: Values): PlanOptions {
  * @throws Refusal it can't be told
  */
 export async function makePlan(session: Session, options: PlanOptions): Promise<Plan> {
-  const { stage, say } = session
-  const asked = options.images === undefined ? {} : await digestsIn(options.images, stage.name)
-  const account = await accountOf(session)
-  await checkBootstrapped(session, account)
+  const { stage, say, signal } = session
+  const asked = options.images === undefined ? {} : await publishedImages(options.images, stage.name)
+  const identity = await identityOf(session, session.signal)
+  requireAccount(session, identity)
+  const { account } = identity
+  await requireBootstrap(session, account)
   const temporary = options.assembly === undefined ? await mkdtemp(join(tmpdir(), "perigee-plan-")) : undefined
   try {
     const assembly = temporary ?? resolve(options.assembly ?? "")
@@ -102,17 +101,18 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
         return [name, plannedParameters(name, template, there?.parameters, given)] as const
       }),
     )
-    const running = await imagesRunning(session)
+    const running = await runningImages(session, signal).catch((error: unknown) => {
+      throw refusalOf(error)
+    })
     const images = plannedImages(
-      Object.fromEntries(
-        ROLLED_OUT.map((name) => [name, runningDigest(running[imageParameter(stage.name, name)])]),
-      ) as Digests,
+      Object.fromEntries(ROLLED_OUT.map((name) => [name, runningDigest(running[name])])) as Digests,
       asked,
     )
+    const held = valuesByParameter(stage.name, running)
     const basis = { stage, account, planned, deployed, parameters, images }
     const updates = planned.filter((stack) => {
       const there = deployed.find(({ name }) => name === stack.name)
-      return there !== undefined && differs(stack, there, parameters.get(stack.name) ?? [], running)
+      return there !== undefined && differs(stack, there, parameters.get(stack.name) ?? [], held)
     })
     if (updates.length === 0) return planOf(basis)
 
@@ -120,6 +120,7 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
     await publishAssets(
       session,
       assembly,
+      account,
       updates.map(({ name }) => name),
     )
     const changeSetName = `perigee-plan-${planDigest(basis).slice(0, 12)}-${randomBytes(4).toString("hex")}`
@@ -145,9 +146,7 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
     } finally {
       if (!keep) {
         for (const one of made.filter(({ changes }) => changes.length > 0)) {
-          await deleteChangeSet(session, one).catch(() => {
-            say(`plan: the change set ${one.changeSetName} of ${one.stackName} is left behind; delete it`)
-          })
+          await deleteChangeSet(session, one)
         }
       }
     }
@@ -156,44 +155,22 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
   }
 }
 
-async function accountOf({ aws, signal, stage }: Session): Promise<string> {
-  const { Account = "" } = await aws
-    .client(STSClient)
-    .send(new GetCallerIdentityCommand({}), { abortSignal: signal })
-    .catch((error: unknown) => {
-      throw refusalOf(error)
-    })
-  if (stage.account !== undefined && stage.account !== Account) {
-    const what = `these credentials are of account ${Account}, and the stage ${stage.name} is of ${stage.account}`
-    throw new Refusal(EXIT.configuration, what)
-  }
-  return Account
-}
-
-async function checkBootstrapped({ aws, signal, stage }: Session, account: string): Promise<void> {
-  const mend = `npm run deploy -- bootstrap --stage=${stage.name}`
+async function requireBootstrap(session: Session, account: string): Promise<void> {
+  const { signal, stage } = session
   const where = `account ${account} in ${stage.region}`
-  try {
-    const { Parameter } = await aws
-      .client(SSMClient)
-      .send(new GetParameterCommand({ Name: BOOTSTRAP_VERSION }), { abortSignal: signal })
-    if (Number(Parameter?.Value) >= BOOTSTRAP_AT_LEAST) return
-    const what = `${where} has version ${Parameter?.Value} of the CDK's bootstrap; ${BOOTSTRAP_AT_LEAST} or later is needed`
-    throw new Refusal(EXIT.noStack, `${what}: ${mend}`)
-  } catch (error) {
-    if (error instanceof Error && error.name === "ParameterNotFound") {
-      throw new Refusal(EXIT.noStack, `${where} is not bootstrapped for the CDK: ${mend}`, { cause: error })
-    }
+  const mend = `npm run deploy -- bootstrap --stage=${stage.name}`
+  const version = await bootstrapVersion(session, signal).catch((error: unknown) => {
     throw refusalOf(error)
-  }
+  })
+  if (version === undefined) throw new Refusal(EXIT.noStack, `${where} is not bootstrapped for the CDK: ${mend}`)
+  if (version >= NEEDED_BOOTSTRAP_VERSION) return
+  const what = `${where} has version ${version} of the CDK's bootstrap; ${NEEDED_BOOTSTRAP_VERSION} or later is needed`
+  throw new Refusal(EXIT.noStack, `${what}: ${mend}`)
 }
 
 /** With every rule: what breaks one is not planned. */
 async function synthesize({ stage, root, say }: Session, outdir: string): Promise<void> {
-  const functionZip = join(root, "lambda/dist/lambda.zip")
-  if (!existsSync(functionZip)) {
-    throw new Refusal(EXIT.noStack, `${functionZip} is not there; npm run build -w lambda makes it`)
-  }
+  const functionZip = requireFunctionZip(join(root, FUNCTION_ZIP))
   say("plan: synthesizing")
   const { stageApp } = await import("../../../infra/src/app.ts")
   try {
@@ -230,7 +207,7 @@ async function deployedStacks(session: Session, planned: readonly PlannedStack[]
   const notOurs = STAGES.filter((one) => one.name.startsWith(`${stage.name}-`)).map(({ name }) => `perigee-${name}-`)
   const names = await stackNames(session, prefix, notOurs)
   if (names === undefined)
-    say("plan: this role may not list stacks: one that is no longer in the stage would not be told")
+    say("plan: cloudformation:ListStacks is not allowed: a stack that is no longer in the stage would not be told")
   const known = planned.map(({ name, stackName }) => ({ name, stackName, optional: false }))
   const others = (names ?? [])
     .filter((stackName) => !planned.some((one) => one.stackName === stackName))
@@ -241,17 +218,14 @@ async function deployedStacks(session: Session, planned: readonly PlannedStack[]
   return found.filter((one) => one !== undefined)
 }
 
-/** By the name of the parameter; without those that no delivery stack has made yet. */
-async function imagesRunning({ aws, signal, stage }: Session): Promise<Record<string, string>> {
-  const { Parameters = [] } = await aws
-    .client(SSMClient)
-    .send(new GetParametersCommand({ Names: ROLLED_OUT.map((name) => imageParameter(stage.name, name)) }), {
-      abortSignal: signal,
-    })
-    .catch((error: unknown) => {
-      throw refusalOf(error)
-    })
-  return Object.fromEntries(Parameters.map(({ Name = "", Value = "" }) => [Name, Value]))
+/** What the image parameters hold, by their names; without those that no delivery stack has made yet. */
+function valuesByParameter(stage: string, running: RunningImages): Record<string, string> {
+  return Object.fromEntries(
+    ROLLED_OUT.flatMap((name) => {
+      const value = running[name]
+      return value === undefined ? [] : [[imageParameter(stage, name), value]]
+    }),
+  )
 }
 
 async function written(path: string, json: string): Promise<void> {

@@ -3,12 +3,12 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { ResourceChange } from "@aws-sdk/client-cloudformation"
-import { type Digests, NONE, plannedImages } from "../../../deploy/src/plan/images.ts"
+import { type Digests, plannedImages } from "../../../deploy/src/plan/images.ts"
 import { plannedParameters } from "../../../deploy/src/plan/parameters.ts"
 import { type Plan, planOf } from "../../../deploy/src/plan/plan.ts"
 import { type DeployedStack, type PlannedStack, plannedStacks } from "../../../deploy/src/plan/stacks.ts"
 import { stageApp } from "../../../infra/src/app.ts"
-import type { ImageName } from "../../../infra/src/names.ts"
+import { type ImageName, NOTHING_ROLLED_OUT } from "../../../infra/src/names.ts"
 import type { Json } from "../infra/assembly.ts"
 import { someZip, stage } from "../infra/assembly.ts"
 
@@ -27,10 +27,10 @@ export const RUNNING: Digests = {
 }
 
 export const NOTHING_RUNS: Digests = {
-  get_data: NONE,
-  user_metadata: NONE,
-  flight_metadata: NONE,
-  flights_availability: NONE,
+  get_data: NOTHING_ROLLED_OUT,
+  user_metadata: NOTHING_ROLLED_OUT,
+  flight_metadata: NOTHING_ROLLED_OUT,
+  flights_availability: NOTHING_ROLLED_OUT,
 }
 
 const made = new Map<string, PlannedStack[]>()
@@ -66,6 +66,7 @@ export interface Situation {
   readonly planned: readonly PlannedStack[]
   readonly deployed: readonly DeployedStack[]
   readonly running?: Digests
+  /** Digests. */
   readonly images?: Partial<Record<ImageName, string>>
   readonly told?: ReadonlyMap<string, readonly ResourceChange[]>
 }
@@ -84,13 +85,14 @@ export function planIn({
       plannedParameters(one.name, one.template, deployed.find((there) => there.name === one.name)?.parameters),
     ]),
   )
+  const uris = Object.fromEntries(Object.entries(images).map(([image, one]) => [image, `registry/${image}@${one}`]))
   return planOf({
     stage: stage(name),
     account: ACCOUNT,
     planned: stacks,
     deployed,
     parameters,
-    images: plannedImages(running, images),
+    images: plannedImages(running, uris),
     ...(told !== undefined && { told }),
   })
 }

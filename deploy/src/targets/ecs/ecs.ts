@@ -6,6 +6,7 @@ import { assumable } from "../../trust-policy.ts"
 import type { Target } from "../target.ts"
 import { differences } from "./differences.ts"
 import { services, unitOf } from "./services.ts"
+import { TASK_DEFINITION, taskDefinitionChanges } from "./task-definition-changes.ts"
 import { registered, revisionOf, taskDefinition } from "./task-definitions.ts"
 
 /** The service of AWS that starts tasks. */
@@ -69,6 +70,8 @@ const deployments: Check = {
 
 export const ecs: Target = {
   name: "ecs",
+  revised: [TASK_DEFINITION],
+  revisions: taskDefinitionChanges,
   checks: [roles, secrets, deployments],
   async units(session, signal) {
     const found = await services(session, signal)
