@@ -20,7 +20,7 @@
  */
 import type { ECSClientConfig } from "@aws-sdk/client-ecs"
 import { RegisterTaskDefinitionCommand } from "@aws-sdk/client-ecs"
-import type { AwsProxy, Call, Reply } from "../aws-proxy.ts"
+import type { AwsProxy, Call, Ending } from "../aws-proxy.ts"
 import { AcceleratedClock } from "./accelerated-clock.ts"
 import { Account } from "./account.ts"
 import type { Action } from "./actions/action.ts"
@@ -79,7 +79,6 @@ export class Ecs {
   readonly calls = new CallCount()
   /** Actions, such as `UpdateService`, that are refused as IAM refuses them. */
   readonly denied = new Set<string>()
-  readonly #proxy: AwsProxy
   readonly #fleet: Fleet
   readonly #behaviours = new Behaviours()
   readonly #clock: AcceleratedClock
@@ -88,7 +87,6 @@ export class Ecs {
   #throttling: Throttling | undefined
 
   private constructor(proxy: AwsProxy, settings: ECSClientConfig, { secondMs = 5, times, throttle }: EcsOptions) {
-    this.#proxy = proxy
     this.#clock = new AcceleratedClock(secondMs)
     this.#logs = new LogStreams(settings as object)
     this.#throttling = throttle === undefined ? undefined : new Throttling(throttle)
@@ -99,7 +97,7 @@ export class Ecs {
         this.#logs.write(task.id, container, lines, at),
     }
     this.#fleet = new Fleet(new Account(settings), this.#behaviours, surroundings, () => this.#tell())
-    proxy.on(undefined, (call) => this.#answer(call))
+    proxy.on(undefined, (call, _nth, next) => this.#answer(call, next))
   }
 
   /** @param settings of a client of the emulator behind, who may do everything */
@@ -206,7 +204,7 @@ export class Ecs {
     for (const go of waiting) go()
   }
 
-  async #answer(call: Call): Promise<Reply | undefined> {
+  async #answer(call: Call, next: () => Promise<Ending>): Promise<Ending | undefined> {
     if (!call.action.startsWith("ecs:") || this.#clock.closed) return undefined
     const name = call.action.slice("ecs:".length)
     const counted = this.calls.add(name)
@@ -215,7 +213,7 @@ export class Ecs {
       if (this.denied.has(name)) throw denial(call)
       const action = ACTIONS[name]
       if (action === undefined) return undefined
-      const work = () => this.#run(action, call)
+      const work = () => this.#run(action, call, next)
       return await (CHANGING.has(name) ? this.#fleet.inTurn(work) : work())
     } catch (error) {
       const { type, body } = error instanceof EcsError ? error : new EcsError("ServerException", String(error))
@@ -224,8 +222,10 @@ export class Ecs {
     }
   }
 
-  async #run(action: Action<unknown>, call: Call): Promise<Reply> {
-    const { status, body } = await this.#proxy.pass(call)
+  async #run(action: Action<unknown>, call: Call, next: () => Promise<Ending>): Promise<Ending> {
+    const behind = await next()
+    if (typeof behind === "string") return behind
+    const { status, body } = behind
     const passed = parsed(body.toString())
     if (status >= 400 && REFUSALS.test(String(passed["__type"]))) return { status, body }
     if (status >= 400 && TASK_DEFINITIONS.test(call.action)) return { status, body }
