@@ -5,6 +5,7 @@ import {
   CreateClusterCommand,
   CreateServiceCommand,
   DeregisterTaskDefinitionCommand,
+  DescribeClustersCommand,
   DescribeServiceDeploymentsCommand,
   DescribeServiceRevisionsCommand,
   DescribeServicesCommand,
@@ -12,6 +13,7 @@ import {
   DescribeTasksCommand,
   ECSClient,
   ListServiceDeploymentsCommand,
+  ListTaskDefinitionsCommand,
   ListTasksCommand,
   RegisterTaskDefinitionCommand,
   RunTaskCommand,
@@ -23,6 +25,7 @@ import {
   waitUntilTasksStopped,
 } from "@aws-sdk/client-ecs"
 import { expect } from "chai"
+import { lostAnswer } from "../../support/aws-faults.ts"
 import { AwsProxy } from "../../support/aws-proxy.ts"
 import type { Behaviour } from "../../support/ecs/behaviour.ts"
 import { Ecs } from "../../support/ecs/ecs.ts"
@@ -36,6 +39,9 @@ const GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/u
 const REPOSITORY = "000000000000.dkr.ecr.us-east-1.amazonaws.com/users"
 const GOOD = `${REPOSITORY}@sha256:${"a".repeat(64)}`
 const NEXT = `${REPOSITORY}@sha256:${"b".repeat(64)}`
+
+/** Long enough to be looked at while it is under way, on a machine that is busy. */
+const UNHURRIED = { settle: 100 }
 
 describeWith([python], "the ECS of test/support", function () {
   this.timeout(60_000)
@@ -117,7 +123,7 @@ describeWith([python], "the ECS of test/support", function () {
   const waiter = () => ({ client, maxWaitTime: 30, minDelay: 0.02, maxDelay: 0.05 })
 
   it("takes a service that is there for running, and rolls another image out until it alone runs", async () => {
-    await standing()
+    await standing(true, 3, UNHURRIED)
     const before = await described()
     expect([before.runningCount, before.deployments?.length]).to.deep.equal([3, 1])
     const id = await update(NEXT)
@@ -346,7 +352,7 @@ describeWith([python], "the ECS of test/support", function () {
   })
 
   it("leaves one deployment for somebody else's, whose own is then the newest", async () => {
-    await standing()
+    await standing(true, 3, UNHURRIED)
     const id = await update(NEXT, { kind: "healthy", slow: Number.POSITIVE_INFINITY })
     const theirs = await ecs.takeOver("users", GOOD)
     const { deployments, taskDefinition } = await described()
@@ -400,7 +406,7 @@ describeWith([python], "the ECS of test/support", function () {
   })
 
   it("tells a rollout that was stopped as rolled back, by its service deployment", async () => {
-    await standing()
+    await standing(true, 3, UNHURRIED)
     await update(NEXT, { kind: "healthy", slow: Number.POSITIVE_INFINITY })
     const { currentServiceDeployment: serviceDeploymentArn = "" } = await described()
     await client.send(new StopServiceDeploymentCommand({ serviceDeploymentArn, stopType: "ROLLBACK" }))
@@ -470,6 +476,55 @@ describeWith([python], "the ECS of test/support", function () {
     ecs.family("users-migrate", { kind: "no capacity" })
     const { failures } = await client.send(new RunTaskCommand(asked))
     expect(failures?.[0]?.reason).to.match(/^Capacity is unavailable/)
+  })
+
+  it("lists a family's revisions, and not those of one whose name begins so; tags and fields stay with them", async () => {
+    await standing()
+    await definition(GOOD, "users-migrate")
+    for (let revision = 2; revision <= 11; revision += 1) await definition(NEXT)
+    const { taskDefinitionArns = [] } = await client.send(
+      new ListTaskDefinitionsCommand({ familyPrefix: "users", sort: "DESC" }),
+    )
+    expect(taskDefinitionArns.map((arn) => arn.split("/")[1])).to.deep.equal(
+      [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1].map((revision) => `users:${revision}`),
+    )
+    const { taskDefinition } = await client.send(
+      new RegisterTaskDefinitionCommand({
+        family: "users",
+        tags: [{ key: "release", value: "1" }],
+        containerDefinitions: [{ name: "users", image: NEXT, dockerLabels: { one: "1" } }],
+        ephemeralStorage: { sizeInGiB: 40 },
+      }),
+    )
+    const asked = { taskDefinition: taskDefinition?.taskDefinitionArn ?? "", include: ["TAGS" as const] }
+    const told = await client.send(new DescribeTaskDefinitionCommand(asked))
+    expect(told.tags).to.deep.equal([{ key: "release", value: "1" }])
+    expect(told.taskDefinition).to.deep.include({ ephemeralStorage: { sizeInGiB: 40 }, revision: 12 })
+    expect(told.taskDefinition?.containerDefinitions?.[0]?.dockerLabels).to.deep.equal({ one: "1" })
+    const { clusters } = await client.send(new DescribeClustersCommand({ clusters: [CLUSTER] }))
+    expect(clusters?.[0]).to.include({ runningTasksCount: 3, pendingTasksCount: 0, activeServicesCount: 1 })
+  })
+
+  it("tells when the first task stopped, when all was stable and when that was COMPLETED, by the wall clock", async () => {
+    await standing(true, 3, { settle: 40 })
+    const began = Date.now()
+    await update(NEXT, { kind: "not pullable" })
+    await ecs.completed("users")
+    const { started, firstStopped = 0, failed = 0, stable = 0, completed = 0 } = ecs.milestones("users")
+    const inOrder = [began, firstStopped, failed, started, stable, completed, Date.now()]
+    expect(inOrder).to.deep.equal([...inOrder].sort((one, other) => one - other))
+    // 40 seconds of AWS at 5 ms, as far as timers keep time.
+    expect(completed - stable).to.be.at.least(190)
+  })
+
+  it("goes through what is said on the proxy afterwards: an update whose answer is lost has begun all the same", async () => {
+    await standing()
+    const taskDefinition = await definition(NEXT)
+    proxy.on("ecs:UpdateService", lostAnswer)
+    const lost = await refused(new UpdateServiceCommand({ cluster: CLUSTER, service: "users", taskDefinition }))
+    expect(lost).not.to.equal("answered")
+    expect((await described()).taskDefinition).to.equal(taskDefinition)
+    await ecs.completed("users")
   })
 
   it("refuses an unknown cluster, service and task definition, an inactive one, and what is denied", async () => {

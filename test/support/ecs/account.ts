@@ -7,9 +7,11 @@ import {
   type ECSClientConfig,
   ListClustersCommand,
   paginateListServices,
+  paginateListTaskDefinitions,
   type Service as ServiceView,
   type Tag,
   type TaskDefinition,
+  type TaskDefinitionStatus,
 } from "@aws-sdk/client-ecs"
 import { EcsError } from "./ecs-error.ts"
 
@@ -71,6 +73,14 @@ export class Account {
         throw error
       })
     return { taskDefinition: answer.taskDefinition as TaskDefinition, tags: answer.tags ?? [] }
+  }
+
+  async taskDefinitionArns(status: TaskDefinitionStatus): Promise<string[]> {
+    const found: string[] = []
+    for await (const { taskDefinitionArns = [] } of paginateListTaskDefinitions({ client: this.client }, { status })) {
+      found.push(...taskDefinitionArns)
+    }
+    return found
   }
 
   destroy(): void {

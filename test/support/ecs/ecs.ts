@@ -16,7 +16,11 @@
  * Services that CloudFormation makes later roll out when they are first looked at, and so does what a stack update changes of
  * a service. Task definitions stay in the emulator behind, and so does who may do what: each call is passed on first, and
  * a refusal there (signature, IAM) is the answer. What a test says on the proxy afterwards (`proxy.on("ecs:…", …)`) comes
- * before what is answered here: faults go there.
+ * before what is answered here: the faults of ../aws-faults.ts go there. A stack update that waits for its services:
+ * `stacks.slow(name, () => ecs.milestones("user_metadata").completed !== undefined)`, of ../stack-outcomes.ts.
+ *
+ * Not here: capacity providers, task sets, blue/green and canary strategies, Service Connect, container instances,
+ * alarms by themselves (`alarm` sets one off), scaling policies, what tasks do to a load balancer's targets.
  */
 import type { ECSClientConfig } from "@aws-sdk/client-ecs"
 import { RegisterTaskDefinitionCommand } from "@aws-sdk/client-ecs"
@@ -24,6 +28,7 @@ import type { AwsProxy, Call, Ending } from "../aws-proxy.ts"
 import { AcceleratedClock } from "./accelerated-clock.ts"
 import { Account } from "./account.ts"
 import type { Action } from "./actions/action.ts"
+import { describeClusters } from "./actions/clusters.ts"
 import {
   describeServiceDeployments,
   describeServiceRevisions,
@@ -31,7 +36,12 @@ import {
   stopServiceDeployment,
 } from "./actions/service-deployments.ts"
 import { describeServices, updateService } from "./actions/services.ts"
-import { deregisterTaskDefinition, describeTaskDefinition, registerTaskDefinition } from "./actions/task-definitions.ts"
+import {
+  deregisterTaskDefinition,
+  describeTaskDefinition,
+  listTaskDefinitions,
+  registerTaskDefinition,
+} from "./actions/task-definitions.ts"
 import { describeTasks, listTasks, runTask, stopTask } from "./actions/tasks.ts"
 import { type Behaviour, Behaviours } from "./behaviour.ts"
 import { CallCount } from "./call-count.ts"
@@ -62,6 +72,8 @@ const ACTIONS: Readonly<Record<string, Action<any>>> = {
   RegisterTaskDefinition: registerTaskDefinition,
   DeregisterTaskDefinition: deregisterTaskDefinition,
   DescribeTaskDefinition: describeTaskDefinition,
+  ListTaskDefinitions: listTaskDefinitions,
+  DescribeClusters: describeClusters,
   ListTasks: listTasks,
   DescribeTasks: describeTasks,
   RunTask: runTask,
@@ -150,7 +162,10 @@ export class Ecs {
 
   /** Waits for a change after which it holds, and no longer than it must. */
   async until(holds: () => boolean): Promise<void> {
-    while (!holds()) await new Promise<void>((go) => this.#waiting.add(go))
+    while (!holds()) {
+      if (this.#clock.closed) throw new Error("the ECS was closed before what a test waited for")
+      await new Promise<void>((go) => this.#waiting.add(go))
+    }
   }
 
   /** Until one deployment alone runs with all its tasks. @returns when that was, milliseconds since 1970 */

@@ -2,8 +2,9 @@
  * Task definitions stay with the emulator behind, so that there is one register with one count of revisions; what it
  * leaves out of its answers is put in. Source: ECS API reference, TaskDefinition, ContainerDefinition.
  */
-import type { TaskDefinition } from "@aws-sdk/client-ecs"
+import type { ListTaskDefinitionsRequest, TaskDefinition } from "@aws-sdk/client-ecs"
 import { EcsError } from "../ecs-error.ts"
+import { page } from "../page.ts"
 import type { Action } from "./action.ts"
 
 interface Answer {
@@ -15,6 +16,21 @@ export const registerTaskDefinition: Action<object> = async (_input, { passed })
 export const deregisterTaskDefinition: Action<object> = async (_input, { passed }) => {
   const { tags: _, ...answer } = told(passed.body as Answer)
   return answer
+}
+
+/** `familyPrefix` is a whole family's name, whatever it is called. */
+export const listTaskDefinitions: Action<ListTaskDefinitionsRequest> = async (input, { fleet }) => {
+  const { familyPrefix, status = "ACTIVE", sort = "ASC" } = input
+  const all = (await fleet.account.taskDefinitionArns(status)).map((arn) => {
+    const [, family = "", revision = ""] = /\/([^/:]+):(\d+)$/.exec(arn) ?? []
+    return { arn, family, revision: Number(revision) }
+  })
+  const found = all
+    .filter(({ family }) => familyPrefix === undefined || family === familyPrefix)
+    .sort((one, other) => one.family.localeCompare(other.family) || one.revision - other.revision)
+  if (sort === "DESC") found.reverse()
+  const { items, nextToken } = page(found, input)
+  return { taskDefinitionArns: items.map(({ arn }) => arn), nextToken }
 }
 
 export const describeTaskDefinition: Action<{ include?: string[] }> = async ({ include = [] }, { passed }) => {
