@@ -13,11 +13,10 @@
  *     await ecs.stable("user_metadata")                  // milestones: when it was stable, completed, failed
  *     await ecs.close()                                  // then the proxy and ministack
  *
- * Services that CloudFormation makes later roll out when they are first looked at, and so does what a stack update changes of
- * a service. Task definitions stay in the emulator behind, and so does who may do what: each call is passed on first, and
- * a refusal there (signature, IAM) is the answer. What a test says on the proxy afterwards (`proxy.on("ecs:…", …)`) comes
- * before what is answered here: the faults of ../aws-faults.ts go there. A stack update that waits for its services:
- * `stacks.slow(name, () => ecs.milestones("user_metadata").completed !== undefined)`, of ../stack-outcomes.ts.
+ * Services that CloudFormation makes later roll out when they are first looked at, and so does what a stack update changes
+ * of a service. Task definitions stay in the emulator behind, and so does who may do what: each call is passed on first,
+ * and a refusal there (IAM, an unknown cluster) is the answer. What a test says on the proxy afterwards
+ * (`proxy.on("ecs:…", …)`) comes before what is answered here: the faults of ../aws-faults.ts go there.
  *
  * Not here: capacity providers, task sets, blue/green and canary strategies, Service Connect, container instances,
  * alarms by themselves (`alarm` sets one off), scaling policies, what tasks do to a load balancer's targets.
