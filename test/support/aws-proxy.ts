@@ -19,20 +19,39 @@ export interface Call {
 
 export interface Reply {
   readonly status: number
+  /** Of JSON 1.1 unless told; empty for none. */
   readonly type?: string
-  readonly headers?: IncomingHttpHeaders
+  /** Besides the type. */
+  readonly headers?: Readonly<IncomingHttpHeaders>
   readonly body: string | Buffer
 }
 
-/** `cut` ends the connection with no answer, `silence` keeps it open; undefined passes the call on. */
-export type Answer = (call: Call, nth: number) => Reply | "cut" | "silence" | undefined | Promise<Reply | undefined>
+/** `cut` ends the connection with no answer, `silence` keeps it open. */
+export type Ending = Reply | "cut" | "silence"
+
+/**
+ * Undefined passes the call on.
+ *
+ * @param next what would be answered otherwise, which then has happened
+ */
+export type Answer = (
+  call: Call,
+  nth: number,
+  next: () => Promise<Ending>,
+) => Ending | undefined | Promise<Ending | undefined>
+
+interface Said {
+  readonly action: string | undefined
+  readonly answer: Answer
+  nth: number
+}
 
 export class AwsProxy {
   readonly calls: Call[] = []
   readonly url: string
   readonly #server: Server
   readonly #target: URL
-  readonly #answers: { readonly action: string | undefined; readonly answer: Answer; nth: number }[] = []
+  readonly #answers: Said[] = []
 
   private constructor(server: Server, target: string) {
     this.#server = server
@@ -84,20 +103,23 @@ export class AwsProxy {
   }
 
   async #serve(call: Call, bytes: Buffer, response: ServerResponse): Promise<void> {
-    for (const one of this.#answers) {
-      if (one.action !== undefined && one.action !== call.action) continue
-      const reply = await one.answer(call, one.nth++)
-      if (reply === "cut") return void response.socket?.destroy()
-      if (reply === "silence") return
-      if (reply !== undefined) {
-        const type = reply.type ?? "application/x-amz-json-1.1"
-        response.writeHead(reply.status, { "content-type": type, ...reply.headers })
-        return void response.end(reply.body)
-      }
+    const reply = await this.#ending([...this.#answers], call, bytes)
+    if (reply === "cut") return void response.socket?.destroy()
+    if (reply === "silence") return
+    const type = reply.type === "" ? {} : { "content-type": reply.type ?? "application/x-amz-json-1.1" }
+    response.writeHead(reply.status, { ...type, ...reply.headers })
+    response.end(reply.body)
+  }
+
+  async #ending([first, ...rest]: readonly Said[], call: Call, bytes: Buffer): Promise<Ending> {
+    if (first === undefined) return await this.pass(call, bytes)
+    if (first.action !== undefined && first.action !== call.action) return await this.#ending(rest, call, bytes)
+    let made: Promise<Ending> | undefined
+    const next = () => {
+      made ??= this.#ending(rest, call, bytes)
+      return made
     }
-    const { status, headers, body } = await this.pass(call, bytes)
-    response.writeHead(status, headers)
-    response.end(body)
+    return (await first.answer(call, first.nth++, next)) ?? (await next())
   }
 
   /** The emulator's own answer. */
@@ -114,7 +136,8 @@ export class AwsProxy {
     const parts: Buffer[] = []
     for await (const part of answer) parts.push(part as Buffer)
     const { "transfer-encoding": _, ...headers } = answer.headers as IncomingHttpHeaders
-    return { status: answer.statusCode as number, headers, body: Buffer.concat(parts) }
+    const type = headers["content-type"] ?? ""
+    return { status: answer.statusCode as number, type, headers, body: Buffer.concat(parts) }
   }
 }
 
@@ -135,12 +158,32 @@ function callOf(method: string, path: string, headers: IncomingHttpHeaders, body
   return { action, signer, method, path, headers, body }
 }
 
-/** Source: Lambda API reference, “Request syntax” of each; S3 API reference. */
+/** Below `/functions/<name>`. Source: Lambda API reference, “Request syntax” of each. */
+const LAMBDA: Readonly<Record<string, string>> = {
+  "GET ": "GetFunction",
+  "DELETE ": "DeleteFunction",
+  "GET /configuration": "GetFunctionConfiguration",
+  "PUT /configuration": "UpdateFunctionConfiguration",
+  "PUT /code": "UpdateFunctionCode",
+  "GET /versions": "ListVersionsByFunction",
+  "POST /versions": "PublishVersion",
+  "GET /aliases": "ListAliases",
+  "POST /aliases": "CreateAlias",
+  "GET /aliases/one": "GetAlias",
+  "PUT /aliases/one": "UpdateAlias",
+  "DELETE /aliases/one": "DeleteAlias",
+  "POST /invocations": "InvokeFunction",
+}
+
+/** Source: S3 API reference; of Lambda, as above. */
 function restAction(service: string, method: string, path: string): string | undefined {
   const { pathname, searchParams } = new URL(path, "http://host")
-  if (service === "lambda" && method === "GET") {
-    if (/\/functions\/[^/]+\/configuration$/.test(pathname)) return "GetFunctionConfiguration"
-    if (/\/functions\/[^/]+\/aliases\/[^/]+$/.test(pathname)) return "GetAlias"
+  if (service === "lambda") {
+    const found = /\/functions(?:\/([^/]+)(?:(\/[a-z]+)(\/[^/]+)?)?)?\/?$/.exec(pathname)
+    const [, name, part = "", one] = found ?? []
+    if (found !== null && name === undefined) return method === "GET" ? "ListFunctions" : "CreateFunction"
+    const named = LAMBDA[`${method} ${part}${one === undefined ? "" : "/one"}`]
+    if (found !== null && named !== undefined) return named
   }
   if (service === "s3") {
     if (searchParams.has("location")) return "GetBucketLocation"

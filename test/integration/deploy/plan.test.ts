@@ -82,7 +82,7 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
     const { certificate } = development.entry
     ministack = await startMinistack({ ...("zoneId" in certificate && { hostedZone: certificate.zoneId }) })
     aws = await AwsProxy.open(ministack.url)
-    aws.on(undefined, (call, nth) => intercept?.(call, nth))
+    aws.on(undefined, (call, nth, next) => intercept?.(call, nth, next))
     account = { id: "222222222222", region: development.region, endpoint: ministack.url, home: folder }
     const bootstrapped = cdk(account, ["bootstrap", `aws://${account.id}/${account.region}`])
     stageApp(development, { outdir: assembly("development"), functionZip: someZip(), validate: false }).app.synth()
