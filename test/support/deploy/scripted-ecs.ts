@@ -148,7 +148,12 @@ export class ScriptedEcs {
       case "ecs:DescribeTasks":
         return json({ tasks: this.tasks })
       case "ecs:UpdateService":
-        return json({ service: { serviceName: SERVICE, deployments: this.updated } })
+        return json({
+          service: {
+            serviceName: SERVICE,
+            deployments: input["taskDefinition"] === `${FAMILY}:1` ? [] : this.updated,
+          },
+        })
       case "ecs:ListServiceDeployments":
         return json({ serviceDeployments: [] })
       case "cloudformation:ListStackResources":
