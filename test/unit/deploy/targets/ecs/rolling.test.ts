@@ -315,6 +315,14 @@ describe("a service's rollout", () => {
     expect(await ecs.rollOut()).to.include({ outcome: "stable" })
   })
 
+  it("waits for its turn where ECS throttles what registers, as it does past twenty at once", async () => {
+    ecs.frames = [frame(OLD), frame(NEW_DONE)]
+    ecs.on("RegisterTaskDefinition", (_, nth) =>
+      nth < 7 ? refusal("ThrottlingException", "Rate exceeded") : undefined,
+    )
+    expect(await ecs.rollOut()).to.include({ outcome: "stable" })
+  })
+
   it("of a service that is not there is refused before anything changes", async () => {
     ecs.on("DescribeServices", () => json({ services: [] }))
     const error = await ecs.rollOut().catch((refused: unknown) => refused)
