@@ -4,7 +4,6 @@ import type { Clock } from "../../clock.ts"
 import { patiently } from "../../patiently.ts"
 import { EXIT, Refusal, refusalOf } from "../../refusal.ts"
 import type { Session } from "../../session.ts"
-import { isTransient } from "../../transient.ts"
 import type { RolledOut, RollingOptions } from "../rolling.ts"
 import { isComplete, primaryOf, standingRevision } from "./deployment-state.ts"
 import { containersOf, describeExactly, registerExactly, withImage } from "./exact-task-definition.ts"
@@ -51,11 +50,11 @@ export async function rollOut(
       rollout.begin()
       if (what === "adopted") return
       try {
-        rollout.adopt(await update(session, plan, signal))
+        // One whose answer was lost may have been taken: told again, ECS begins no second deployment of the same revision.
+        rollout.adopt(await patiently(() => update(session, plan, signal), clock, signal))
       } catch (error) {
         signal.throwIfAborted()
-        // It may have been taken: the service itself tells.
-        if (!isTransient(error)) rollout.refused(error)
+        rollout.refused(error)
       }
     }),
   )

@@ -132,9 +132,9 @@ export class ServiceRollout {
     else await this.#update(from)
   }
 
-  /** Ends it without AWS: what ECS was asked to do it refused. */
+  /** Ends it before it was begun. */
   refused(error: unknown): void {
-    this.#end("failed", `ECS refuses the update: ${textOf(error)}`)
+    this.#end("failed", `ECS does not take the update: ${textOf(error)}`)
   }
 
   /**
@@ -218,10 +218,7 @@ export class ServiceRollout {
     if (waited >= GRACE * 1000) await this.#update(from)
   }
 
-  /**
-   * Takes the deployment of our own revision for ours. An update whose answer was lost may have been taken: then it is seen
-   * later.
-   */
+  /** Takes the deployment of our own revision for ours. */
   adopt({ deployments = [] }: Service): void {
     const ours = deployments.find(({ taskDefinition = "" }) => revisionOf(taskDefinition) === this.plan.to)
     if (ours?.id !== undefined) this.#aim = { ...this.#aim, deployment: ours.id }

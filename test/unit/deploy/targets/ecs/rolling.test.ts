@@ -305,14 +305,21 @@ describe("a service's rollout", () => {
     const out = await ecs.rollOut()
     expect(out).to.include({
       outcome: "failed",
-      reason: "ECS refuses the update: AWS answers InvalidParameterException: no such thing",
+      reason: "ECS does not take the update: AWS answers InvalidParameterException: no such thing",
     })
   })
 
   it("whose update was taken, though its answer was lost, is watched all the same", async () => {
     ecs.frames = [frame(OLD), frame(NEW, OLD_ACTIVE), frame(NEW_DONE)]
-    ecs.on("UpdateService", () => "cut")
+    ecs.on("UpdateService", (_, nth) => (nth < 3 ? "cut" : undefined))
     expect(await ecs.rollOut()).to.include({ outcome: "stable" })
+  })
+
+  it("whose update does not get through for two minutes has failed, and is no “went back”", async () => {
+    ecs.on("UpdateService", () => "cut")
+    const out = await ecs.rollOut()
+    expect(out.outcome).to.equal("failed")
+    expect(out.reason).to.match(/^ECS does not take the update: AWS can't be reached \(E\w+\); try again$/)
   })
 
   it("waits for its turn where ECS throttles what registers, as it does past twenty at once", async () => {
