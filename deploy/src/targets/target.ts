@@ -5,6 +5,7 @@ import type { PublishedImages } from "../images.ts"
 import type { Field } from "../plan/differences.ts"
 import type { PlannedImage } from "../plan/images.ts"
 import type { Session } from "../session.ts"
+import type { Rolling } from "./rolling.ts"
 
 /** A change under way, or the last one. */
 export interface Rollout {
@@ -79,4 +80,5 @@ export interface Target {
   /** @returns what runs, by name; a unit that is not there yet is left out */
   readonly units: (session: Session, signal: AbortSignal) => Promise<readonly Unit[]>
   readonly differences: (session: Session, planned: Planned, signal: AbortSignal) => Promise<readonly UnitDifference[]>
+  readonly rolling: Rolling
 }
