@@ -1,5 +1,7 @@
 /** What a program of this workspace ends with when it can't do what it was asked: one line for a person, and an exit code. */
 
+import { isTransient } from "./transient.ts"
+
 /** Exit codes, after sysexits(3) where it has one. */
 export const EXIT = {
   usage: 64,
@@ -59,7 +61,7 @@ export function refusalOf(error: unknown): unknown {
     return new Refusal(EXIT.credentials, `AWS refuses: ${oneLine(error.message)}${asked}${todo}`, cause)
   }
   if ("$fault" in error) {
-    const todo = isPassing(error) ? "; try again" : ""
+    const todo = isTransient(error) ? "; try again" : ""
     return new Refusal(EXIT.unreachable, `AWS answers ${error.name}: ${oneLine(error.message)}${asked}${todo}`, cause)
   }
   if ("code" in error && error.code === "ERR_INVALID_URL") {
@@ -77,9 +79,10 @@ export function refusalOf(error: unknown): unknown {
   return error
 }
 
-/** Throttling, and what is AWS' own fault. */
-function isPassing(error: Error & { readonly $fault: unknown }): boolean {
-  return error.$fault === "server" || /Throttl|TooManyRequests|RequestLimit|SlowDown/.test(error.name)
+/** The same as far as it says what happened: of an error after which the asker tries again by itself. */
+export function troubleOf(error: unknown): string {
+  const refusal = refusalOf(error)
+  return (refusal instanceof Error ? refusal.message : String(refusal)).replace(/; try again$/, "")
 }
 
 function oneLine(text: string): string {

@@ -13,7 +13,7 @@ import { clusterName } from "../../../../infra/src/names.ts"
 import type { ServiceName, Stage } from "../../../../infra/src/stage.ts"
 import { type Clock, secondsSince, systemClock } from "../../clock.ts"
 import { PATIENCE, patiently } from "../../patiently.ts"
-import { EXIT, Refusal, refusalOf } from "../../refusal.ts"
+import { EXIT, Refusal, refusalOf, troubleOf } from "../../refusal.ts"
 import type { Session } from "../../session.ts"
 import { resources } from "../../stacks.ts"
 import { isTransient } from "../../transient.ts"
@@ -182,7 +182,7 @@ async function run(
         signal.throwIfAborted()
         away ??= clock.now()
         if (!isTransient(error) || clock.now() - away >= PATIENCE * 1000) throw error
-        tell("waiting", `${(refusalOf(error) as Error).message}; asking again`)
+        tell("waiting", `${troubleOf(error)}; asking again`)
         return "away" as const
       })
       if (task === "away") continue

@@ -2,7 +2,7 @@
 import { DescribeServicesCommand, ECSClient, type Service } from "@aws-sdk/client-ecs"
 import { type Clock, secondsSince } from "../../clock.ts"
 import { PATIENCE } from "../../patiently.ts"
-import { refusalOf } from "../../refusal.ts"
+import { refusalOf, troubleOf } from "../../refusal.ts"
 import type { Session } from "../../session.ts"
 import { isTransient } from "../../transient.ts"
 import type { Watch } from "../rolling.ts"
@@ -83,7 +83,7 @@ export async function watchServices(
       away ??= asked
       failures += 1
       if (clock.now() - away >= PATIENCE * 1000) throw refusalOf(error)
-      const message = `${(refusalOf(error) as Error).message}; asking again, the rollout goes on meanwhile`
+      const message = `${troubleOf(error)}; asking again, the rollout goes on meanwhile`
       for (const { plan } of open) {
         watch({ target: TARGET, unit: plan.service, phase: "waiting", seconds: secondsSince(clock, started), message })
       }

@@ -14,7 +14,7 @@ import {
 } from "@aws-sdk/client-lambda"
 import { functionName } from "../../../../infra/src/names.ts"
 import { type Clock, secondsSince, systemClock } from "../../clock.ts"
-import { refusalOf } from "../../refusal.ts"
+import { refusalOf, troubleOf } from "../../refusal.ts"
 import type { Session } from "../../session.ts"
 import { isTransient } from "../../transient.ts"
 import { lastOf } from "../log-lines.ts"
@@ -204,7 +204,7 @@ class FunctionRollout {
         signal.throwIfAborted()
         // Its reserved concurrency may be taken up by its callers.
         if (!isTransient(error)) throw error
-        const why = (refusalOf(error) as Error).message
+        const why = troubleOf(error)
         if (this.#seconds() >= timeout)
           return { reason: `it can't be invoked within ${timeout} s: ${why}`, details: [] }
         this.#tell("waiting", `${why}; asking again`)

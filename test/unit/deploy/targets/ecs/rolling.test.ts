@@ -271,7 +271,7 @@ describe("a service's rollout", () => {
         : refusal("ServerException", "internal", 500)
     })
     expect(await ecs.rollOut()).to.include({ outcome: "stable" })
-    expect(ecs.messages.join("\n")).to.match(/Rate exceeded; asking again|internal; asking again/)
+    expect(ecs.messages.join("\n")).to.match(/(Rate exceeded|internal) \(ecs:DescribeServices\); asking again/)
   })
 
   it("ends with a refusal, exit code 69, once AWS has been away for two minutes", async () => {
@@ -305,7 +305,7 @@ describe("a service's rollout", () => {
     const out = await ecs.rollOut()
     expect(out).to.include({
       outcome: "failed",
-      reason: "ECS does not take the update: AWS answers InvalidParameterException: no such thing",
+      reason: "ECS does not take the update: AWS answers InvalidParameterException: no such thing (ecs:UpdateService)",
     })
   })
 
@@ -319,7 +319,9 @@ describe("a service's rollout", () => {
     ecs.on("UpdateService", () => "cut")
     const out = await ecs.rollOut()
     expect(out.outcome).to.equal("failed")
-    expect(out.reason).to.match(/^ECS does not take the update: AWS can't be reached \(E\w+\); try again$/)
+    expect(out.reason).to.match(
+      /^ECS does not take the update: AWS can't be reached \(E\w+\) \(ecs:UpdateService\); try again$/,
+    )
   })
 
   it("waits for its turn where ECS throttles what registers, as it does past twenty at once", async () => {
@@ -372,7 +374,7 @@ describe("a service's way back", () => {
     const refused = await ecs.rollBack()
     expect(refused.outcome).to.equal("failed")
     expect(refused.reason).to.match(
-      /^ECS refuses the way back to .+:1: AWS answers ClientException: TaskDefinition is inactive$/,
+      /^ECS refuses the way back to .+:1: AWS answers ClientException: TaskDefinition is inactive \(ecs:UpdateService\)$/,
     )
     ecs.on("UpdateService", () => json({}))
     const late = await ecs.rollBack(undefined, 40)
