@@ -34,11 +34,12 @@ const CLI_POLL = 15
 const QUICK = 20
 const SLOWER = 200
 /** Seconds for which requests are counted. */
-const COUNTED = 40
+const COUNTED = 30
 const TOLD_GOAL = 2
 const NAMED_GOAL = 5
 const STAGE = stage("development")
 const CLUSTER = clusterName(STAGE.name, "platform")
+const GROUP = `arn:aws:elasticloadbalancing:${STAGE.region}:111111111111:targetgroup/any/0123456789abcdef`
 const KEYS = { accessKeyId: "111111111111", secretAccessKey: "test" }
 
 const ministack = await startMinistack()
@@ -72,7 +73,7 @@ async function stand(): Promise<void> {
         requiresCompatibilities: ["FARGATE"],
         cpu: "256",
         memory: "512",
-        containerDefinitions: [{ name, image: `registry.example/${name}:0` }],
+        containerDefinitions: [{ name, image: `registry.example/${name}:0`, portMappings: [{ containerPort: 1010 }] }],
       }),
     )
     await client.send(
@@ -81,6 +82,7 @@ async function stand(): Promise<void> {
         serviceName: name,
         taskDefinition: taskDefinition?.taskDefinitionArn ?? "",
         desiredCount: 2,
+        loadBalancers: [{ targetGroupArn: GROUP, containerName: name, containerPort: 1010 }],
         launchType: "FARGATE",
         networkConfiguration: { awsvpcConfiguration: { subnets: ["subnet-1"] } },
         deploymentConfiguration: {
@@ -99,6 +101,11 @@ interface Run {
   readonly url: string
   readonly rollOut: (names: readonly string[], watch?: (progress: Progress) => void) => Promise<unknown>
   readonly image: (name: string) => string
+}
+
+/** It takes minutes: what goes on, to a person. */
+function say(what: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${what}\n`)
 }
 
 /** With an ECS of its own, which takes all services for running; what goes on at its end is stopped. */
@@ -130,6 +137,7 @@ async function run<Result>(secondMs: number, work: (one: Run) => Promise<Result>
 
 /** Each service by itself, all at once, its end at another moment of the polls. */
 async function timeToTell(): Promise<{ ours: number[]; afterCompleted: number[]; waiter: number[] }> {
+  say("telling")
   return await run(QUICK, async ({ ecs, url, rollOut, image }) => {
     const client = new ECSClient({ ...settings, endpoint: url })
     const ours: number[] = []
@@ -168,6 +176,7 @@ interface Requests {
 
 /** Throttled as ECS publishes, all of which is this caller's. */
 async function requests(what: string, names: readonly string[], behaviour: Behaviour): Promise<Requests> {
+  say(`requests: ${what}`)
   return await run(
     SLOWER,
     async ({ ecs, rollOut, image }) => {
@@ -198,6 +207,7 @@ async function requests(what: string, names: readonly string[], behaviour: Behav
 }
 
 async function timeToName(what: string, behaviour: Behaviour): Promise<{ what: string; seconds: number[] }> {
+  say(`naming: ${what}`)
   return await run(SLOWER, async ({ ecs, rollOut, image }) => {
     const seconds = await Promise.all(
       FIFTY.slice(0, RUNS).map(async (name, at) => {
