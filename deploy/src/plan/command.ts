@@ -161,14 +161,14 @@ export async function preparePlan(session: Session, options: PlanOptions): Promi
       // A stop that came with the last answer, when no request was left to be broken off.
       session.signal.throwIfAborted()
       const told = new Map(sets.map(({ stack, changes }) => [stack, changes] as [string, readonly ResourceChange[]]))
-      const keepable = sets.filter(({ changes }) => changes.length > 0)
+      const keepable = sets.filter(({ executable }) => executable)
       const kept = new Map(options.keepChangeSets ? keepable.map(({ stack }) => [stack, changeSetName]) : [])
       const plan = planOf({ ...basis, told, kept })
       keep = options.keepChangeSets ?? false
       return { ...made, plan }
     } finally {
       if (!keep) {
-        for (const one of sets.filter(({ changes }) => changes.length > 0)) {
+        for (const one of sets.filter(({ executable }) => executable)) {
           await deleteChangeSet(session, one).catch(() => {
             say(`plan: the change set ${one.changeSetName} of ${one.stackName} is left behind; delete it`)
           })
