@@ -57,25 +57,42 @@ export interface RollingOptions {
 
 export interface Rolling {
   /**
+   * @returns what of each unit stands, as {@link rollBack} takes it: remembered before a rollout, so that one that is broken
+   * off, and tells nothing, can be taken back; a unit that is not there yet is left out
+   */
+  readonly standing: (
+    session: Session,
+    signal: AbortSignal,
+  ) => Promise<readonly Pick<RolledOut, "target" | "unit" | "from">[]>
+  /**
    * Brings all units to what is wanted, at once, each watched by its own deployment. A failure of one is told, not thrown,
-   * and the others are watched to their end.
+   * and the others are watched to their end. One that fails for itself goes back to what ran before (`back`), which may take
+   * up to the time-out once more; one that is late, or that somebody else changed meanwhile, is left as it is (`failed`).
    *
    * @throws Refusal AWS can't be asked, or `signal` was aborted
    */
   readonly rollOut: (session: Session, wanted: Wanted, options: RollingOptions) => Promise<readonly RolledOut[]>
-  /** Brings units back to what they were `from`, those too that are under way, and watches. */
+  /**
+   * Brings units back to what they were `from`, those too that are under way, and watches; units of other targets are passed
+   * over. One that runs `from` already is `back` at once; one that does not come back is `failed`.
+   *
+   * @throws Refusal AWS can't be asked, or `signal` was aborted
+   */
   readonly rollBack: (
     session: Session,
-    units: readonly Pick<RolledOut, "unit" | "from">[],
+    units: readonly Pick<RolledOut, "target" | "unit" | "from">[],
     options: RollingOptions,
   ) => Promise<readonly RolledOut[]>
-  /** @returns the last lines, oldest first; undefined where the target has no such unit */
+  /**
+   * @param lines 1 to 10 000
+   * @returns the last lines, each with its time before it, oldest first; undefined where the target has no such unit
+   */
   readonly logs: (
     session: Session,
     unit: string,
     lines: number,
     signal: AbortSignal,
   ) => Promise<readonly string[] | undefined>
-  /** Takes away revisions that no release needs, but the newest `keep` of each unit. @returns what went */
+  /** Takes away revisions that nothing uses, but the newest `keep` of each unit. @returns what went */
   readonly prune: (session: Session, keep: number, signal: AbortSignal) => Promise<readonly string[]>
 }

@@ -2,6 +2,7 @@
 import type { Check } from "../check.ts"
 import type { PublishedImages } from "../images.ts"
 import type { Session } from "../session.ts"
+import type { Rolling } from "./rolling.ts"
 
 /** A change under way, or the last one. */
 export interface Rollout {
@@ -57,4 +58,5 @@ export interface Target {
   /** @returns what runs, by name; a unit that is not there yet is left out */
   readonly units: (session: Session, signal: AbortSignal) => Promise<readonly Unit[]>
   readonly differences: (session: Session, planned: Planned, signal: AbortSignal) => Promise<readonly UnitDifference[]>
+  readonly rolling: Rolling
 }

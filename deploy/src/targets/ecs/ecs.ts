@@ -5,6 +5,7 @@ import { readable, secretArnOf } from "../../secret-access.ts"
 import { assumable } from "../../trust-policy.ts"
 import type { Target } from "../target.ts"
 import { differences } from "./differences.ts"
+import { ecsRolling } from "./rolling.ts"
 import { services, unitOf } from "./services.ts"
 import { registered, revisionOf, taskDefinition } from "./task-definitions.ts"
 
@@ -75,4 +76,5 @@ export const ecs: Target = {
     return await Promise.all(found.map((service) => unitOf(session, service, signal)))
   },
   differences,
+  rolling: ecsRolling(),
 }

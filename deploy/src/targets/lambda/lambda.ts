@@ -16,9 +16,9 @@ import type { Session } from "../../session.ts"
 import { resources } from "../../stacks.ts"
 import { assumable } from "../../trust-policy.ts"
 import type { Target, UnitDifference } from "../target.ts"
+import { ALIAS } from "./alias.ts"
+import { lambdaRolling } from "./rolling.ts"
 
-/** The alias that callers use, which a rollout moves from version to version. */
-export const ALIAS = "live"
 const PRINCIPAL = "lambda.amazonaws.com"
 const FIRST = "it comes with the first deployment of the stack neo"
 
@@ -153,4 +153,5 @@ export const lambda: Target = {
     ]
   },
   differences,
+  rolling: lambdaRolling(),
 }
