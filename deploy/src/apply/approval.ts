@@ -107,7 +107,8 @@ export function requireApproval(approval: Approval, plan: Plan): void {
       throw new Refusal(EXIT.unfit, `${what}: ${listed(fresh)}; plan again`)
     }
     case "digest":
-      return requireSameDigest(approval.digest, plan.digest)
+      requireSameDigest(approval.digest, plan.digest)
+      return
     case "non-destructive":
       if (reasons.length === 0) return
       throw new Refusal(

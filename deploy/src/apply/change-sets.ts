@@ -38,16 +38,22 @@ export interface StackOptions {
   readonly pollMs: number
 }
 
+export interface Executing {
+  /** What the image parameters hold is another than when the plan was made: a kept change set has taken in the former. */
+  readonly imagesMoved: boolean
+  /** Gets the stacks whose kept change set is executed, before it is. */
+  readonly begun: Set<string>
+  /** Each stack as soon as it is done. */
+  readonly told: (outcome: StackOutcome) => void
+}
+
 /**
- * @param imagesMoved whether what the image parameters hold is another than when the plan was made: a kept change set has
- *   taken in the former
- * @param told each stack as soon as it is done
  * @throws Refusal a stack did not become what was planned, and why; those before it have
  */
 export async function executeStacks(
   prepared: Prepared,
   options: StackOptions,
-  { imagesMoved, told }: { readonly imagesMoved: boolean; readonly told: (outcome: StackOutcome) => void },
+  { imagesMoved, begun, told }: Executing,
 ): Promise<void> {
   const { plan, planned, deployed, assembly } = prepared
   const fresh = planned.filter(({ name }) => !deployed.some((one) => one.name === name)).map(({ name }) => name)
@@ -62,6 +68,7 @@ export async function executeStacks(
       await create(prepared, stack, options)
       did = "made"
     } else if (kept !== undefined && !imagesMoved) {
+      begun.add(stack.stackName)
       await execute(options, { stack: stack.name, stackName: stack.stackName, changeSetName: kept }, "UPDATE_COMPLETE")
       did = "changed"
     } else if (differs(stack, there, prepared.parameters.get(stack.name) ?? [])) {
@@ -77,9 +84,13 @@ export async function executeStacks(
 }
 
 /** Change sets of the plan that nobody executed go. */
-export async function forgetChangeSets({ plan }: Prepared, { aws, say }: Pick<Session, "aws" | "say">): Promise<void> {
+export async function forgetChangeSets(
+  { plan }: Prepared,
+  begun: ReadonlySet<string>,
+  { aws, say }: Pick<Session, "aws" | "say">,
+): Promise<void> {
   for (const { stackName, changeSet: changeSetName } of plan.stacks) {
-    if (changeSetName === undefined) continue
+    if (changeSetName === undefined || begun.has(stackName)) continue
     await deleteChangeSet({ aws }, { stackName, changeSetName }).catch(() => {
       say(`the change set ${changeSetName} of ${stackName} is left behind; delete it`)
     })
@@ -193,7 +204,7 @@ export async function watched(
     display.watch({ ...unit, phase, seconds: secondsSince(started), message: reason === "" ? ending : reason })
     return { ending, reason }
   } catch (error) {
-    throw LeftRunning.of(session.signal.aborted ? session.signal.reason : error, stackName)
+    throw LeftRunning.because(session.signal.aborted ? session.signal.reason : error, stackName)
   }
 }
 
@@ -208,7 +219,10 @@ export async function deleteStack(
   await asked(() => client.send(new DeleteStackCommand({ StackName: id, ClientRequestToken: token })))
   const { ending, reason } = await watched(options, { name, stackName, id, token, started })
   if (ending === "DELETE_COMPLETE") return
-  throw new Refusal(EXIT.stuck, `${stackName} could not be deleted (${ending}): ${reason || "CloudFormation tells no reason"}`)
+  throw new Refusal(
+    EXIT.stuck,
+    `${stackName} could not be deleted (${ending}): ${reason || "CloudFormation tells no reason"}`,
+  )
 }
 
 /** CloudFormation refuses to delete the stack, or does no longer. */

@@ -1,8 +1,8 @@
 /** One change of a stage, from taking its lock to giving it back. */
 import { type Identity, identityOf, requireAccount } from "../identity.ts"
 import { acquire, type Lock } from "../lock.ts"
-import { Releases } from "../releases.ts"
 import { EXIT, Refusal, refusalOf } from "../refusal.ts"
+import { Releases } from "../releases.ts"
 import type { Session } from "../session.ts"
 import { type Display, displayOf } from "./display.ts"
 import type { Settings } from "./settings.ts"

@@ -17,7 +17,11 @@ const REDRAW_MS = 1000
 /** Narrower terminals wrap. */
 const NARROWEST = 20
 
-export function displayOf({ say, terminal, mask = (text) => text }: Pick<Session, "say" | "terminal" | "mask">): Display {
+export function displayOf({
+  say,
+  terminal,
+  mask = (text) => text,
+}: Pick<Session, "say" | "terminal" | "mask">): Display {
   return terminal === undefined ? new Lines(say) : new Table(terminal, say, mask)
 }
 
@@ -136,7 +140,6 @@ function countsOf({ running, desired, pending = 0, failed = 0 }: Progress): stri
 
 /** One line, with nothing in it that a terminal obeys. */
 export function plain(text = ""): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim()
 }
 

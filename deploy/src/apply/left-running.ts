@@ -2,10 +2,14 @@
 import { Refusal, refusalOf } from "../refusal.ts"
 
 export class LeftRunning extends Refusal {
-  /** @param what goes on, such as a stack's name */
-  static of(error: unknown, what: string): unknown {
+  /**
+   * @param error why nobody looks on
+   * @param what goes on, such as a stack's name; nothing where it is empty
+   */
+  static because(error: unknown, what: string): unknown {
     const cause = refusalOf(error)
     if (!(cause instanceof Refusal)) return cause
-    return new LeftRunning(cause.exitCode, `${cause.message}; CloudFormation goes on with ${what}`, { cause: error })
+    const goesOn = what === "" ? "" : `; CloudFormation goes on with ${what}`
+    return new LeftRunning(cause.exitCode, `${cause.message}${goesOn}`, { cause: error })
   }
 }

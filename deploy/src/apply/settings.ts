@@ -22,7 +22,11 @@ export interface Settings {
 }
 
 export const LOCK_FLAGS = {
-  wait: { type: "string", value: "SECONDS", help: "for another who changes the stage, 0 to 7200; 0 without it: refuse" },
+  wait: {
+    type: "string",
+    value: "SECONDS",
+    help: "for another who changes the stage, 0 to 7200; 0 without it: refuse",
+  },
   lease: {
     type: "string",
     value: "SECONDS",
@@ -34,7 +38,11 @@ export const LOCK_FLAGS = {
 export const RELEASE_FLAGS = {
   ...LOCK_FLAGS,
   timeout: { type: "string", value: "SECONDS", help: "for the rollout, 10 to 7200; 900 without it" },
-  "smoke-url": { type: "string", value: "URL", help: "where the services answer; the load balancer's address without it" },
+  "smoke-url": {
+    type: "string",
+    value: "URL",
+    help: "where the services answer; the load balancer's address without it",
+  },
   "smoke-seconds": { type: "string", value: "N", help: "until every service must answer, 1 to 600; 60 without it" },
   keep: { type: "string", value: "N", help: "revisions of a task definition that stay, 1 to 100; 5 without it" },
   report: { type: "string", value: "FOLDER", help: "for report.md and report.json" },

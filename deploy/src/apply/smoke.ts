@@ -109,7 +109,8 @@ async function addressOf(session: Session): Promise<string> {
     throw refusalOf(error)
   })
   const address = stack?.Outputs?.find(({ OutputKey }) => OutputKey === "Address")?.OutputValue
-  if (address === undefined) throw new Refusal(EXIT.noStack, "the stack platform has no output Address; deploy it again")
+  if (address === undefined)
+    throw new Refusal(EXIT.noStack, "the stack platform has no output Address; deploy it again")
   return `https://${address}`
 }
 
@@ -126,4 +127,3 @@ async function nameOf({ aws, stage, signal }: Session): Promise<string> {
   // Any name of a star's will do.
   return (Certificate?.DomainName ?? "").replace(/^\*\./, "smoke.")
 }
-
