@@ -21,7 +21,7 @@ export const diff: Command = {
     const { stage, signal, root } = session
     const functionZip = requireFunctionZip(resolve(root, (values["lambda-zip"] as string | undefined) ?? FUNCTION_ZIP))
     const path = values["images"] as string | undefined
-    const images = path === undefined ? {} : await publishedImages(path)
+    const images = path === undefined ? {} : await publishedImages(path, stage.name)
     const assembly = await mkdtemp(join(tmpdir(), "perigee-diff-"))
     try {
       // CDK takes seconds to load, which no other command should wait for.

@@ -56,32 +56,61 @@ export async function runningImages({ aws, stage }: Session, signal: AbortSignal
   ) as unknown as RunningImages
 }
 
+/** What to do about a file that is none. */
+const PUBLISH = "npm run deploy -- publish writes it"
+
 export type PublishedImages = Readonly<Partial<Record<ImageName, ImageUri>>>
 
 /**
- * @param path of the JSON that `publish` writes: `{"images": {"<name>": {"repository": "…", "digest": "sha256:…"}}}`
- * @throws Refusal it can't be read, or is no such document
+ * @param path of the JSON that `publish` writes
+ * @throws Refusal it can't be read (66), or is no such document (65)
  */
-export async function publishedImages(path: string): Promise<PublishedImages> {
-  const refuse = (why: string, cause?: unknown): never => {
-    throw new Refusal(EXIT.usage, `--images=${path} ${why}; give the digests.json that publish wrote`, { cause })
-  }
-  const text = await readFile(path, "utf8").catch((error) => refuse("can't be read", error))
-  let document: unknown
+export async function publishedImages(path: string, stage: string): Promise<PublishedImages> {
+  let text: string
   try {
-    document = JSON.parse(text)
-  } catch (error) {
-    refuse("is no JSON", error)
+    text = await readFile(path, "utf8")
+  } catch (cause) {
+    throw new Refusal(EXIT.noStack, `--images: ${path} can't be read; ${PUBLISH}`, { cause })
   }
-  const images = (document as { images?: unknown } | null)?.images
-  if (typeof images !== "object" || images === null) return refuse('has no "images"')
-  const found: Partial<Record<ImageName, ImageUri>> = {}
-  for (const [name, value] of Object.entries(images)) {
-    if (!IMAGES.includes(name as ImageName)) refuse(`names ${JSON.stringify(name)}; there are ${IMAGES.join(", ")}`)
-    const { repository, digest } = (value ?? {}) as { repository?: unknown; digest?: unknown }
-    const uri = `${repository}@${digest}`
-    if (placeOf(uri) === undefined) refuse(`has no repository and digest for ${name}`)
-    found[name as ImageName] = uri
+  let read: unknown
+  try {
+    read = JSON.parse(text)
+  } catch (cause) {
+    throw new Refusal(EXIT.unfit, `--images: ${path} is not JSON; ${PUBLISH}`, { cause })
   }
-  return found
+  return publishedImagesOf(read, path, stage)
+}
+
+/**
+ * @param read `{"stage": "…", "images": {"<name>": {"repository": "…", "digest": "sha256:…"}}}`
+ * @param where it is from, for messages
+ * @param stage whose images they must be, where it says so
+ * @throws Refusal it is not that, or names an image that there is none of (65)
+ */
+export function publishedImagesOf(read: unknown, where: string, stage: string): PublishedImages {
+  const refuse = (what: string): never => {
+    throw new Refusal(EXIT.unfit, `--images: ${where}: ${what}; ${PUBLISH}`)
+  }
+  const { images, stage: own = stage } = isObject(read) ? read : {}
+  if (own !== stage) refuse(`it is of the stage ${JSON.stringify(own)}, and this is ${stage}`)
+  if (!isObject(images) || Object.keys(images).length === 0) {
+    return refuse('there are no images in it, as in {"images": {"user_metadata": {"repository": …, "digest": …}}}')
+  }
+  return Object.fromEntries(
+    Object.entries(images).map(([name, value]) => {
+      if (!(IMAGES as readonly string[]).includes(name)) {
+        refuse(`there is no image ${JSON.stringify(name)}; there are ${IMAGES.join(", ")}`)
+      }
+      const { repository, digest } = isObject(value) ? value : {}
+      const uri = `${repository}@${digest}`
+      if (repository === undefined || placeOf(uri) === undefined) {
+        refuse(`${name} has no repository with a digest: sha256: and 64 hexadecimal digits`)
+      }
+      return [name, uri]
+    }),
+  )
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
 }

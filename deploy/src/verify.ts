@@ -28,7 +28,7 @@ export const verify: Command = {
     if (!Number.isInteger(seconds) || seconds < 1 || seconds > 600)
       throw new Refusal(EXIT.usage, `--seconds=${values["seconds"]} must be a whole number from 1 to 600`)
     const path = values["images"] as string | undefined
-    const published = path === undefined ? undefined : await publishedImages(path)
+    const published = path === undefined ? undefined : await publishedImages(path, session.stage.name)
     // Without an identity no check could tell anything.
     await identityOf(session, session.signal)
     const answers = await ask(

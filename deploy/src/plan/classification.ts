@@ -1,4 +1,5 @@
 /** Whether a plan needs somebody's approval, and why. */
+import { TARGETS } from "../targets/targets.ts"
 import type { Change } from "./changes.ts"
 import type { Widening } from "./widenings.ts"
 
@@ -11,8 +12,7 @@ export interface Classification {
   readonly reasons: readonly string[]
 }
 
-/** Types that are new revisions when they change, while the old ones stay what they are. */
-const REVISIONS: ReadonlySet<string> = new Set(["AWS::ECS::TaskDefinition", "AWS::Lambda::Version"])
+const REVISED: ReadonlySet<string> = new Set(TARGETS.flatMap(({ revised }) => revised))
 
 const DESTROYED: Readonly<Partial<Record<Change["action"], string>>> = {
   replace: "is replaced",
@@ -44,5 +44,5 @@ export function classificationOf(stacks: readonly Classified[], widenings: reado
 }
 
 export function destroys({ action, type }: Change): boolean {
-  return DESTROYED[action] !== undefined && !(REVISIONS.has(type) && action !== "delete")
+  return DESTROYED[action] !== undefined && !(REVISED.has(type) && action !== "delete")
 }

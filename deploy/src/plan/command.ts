@@ -11,13 +11,13 @@ import { bootstrapVersion, NEEDED_BOOTSTRAP_VERSION } from "../bootstrap-version
 import type { Command, Values } from "../command.ts"
 import { FUNCTION_ZIP, requireFunctionZip } from "../function-zip.ts"
 import { type Identity, identityOf, requireAccount } from "../identity.ts"
-import { type RunningImages, runningImages } from "../images.ts"
+import { publishedImages, type RunningImages, runningImages } from "../images.ts"
 import { EXIT, Refusal, refusalOf } from "../refusal.ts"
 import type { Session } from "../session.ts"
 import { publishAssets } from "./assets.ts"
 import { type ChangeSet, changeSet, deleteChangeSet, deployedStack, stackNames } from "./cloudformation.ts"
 import { COLOURED, PLAIN } from "./colours.ts"
-import { type Digests, digestsIn, plannedImages, runningDigest } from "./images.ts"
+import { type Digests, plannedImages, runningDigest } from "./images.ts"
 import { givenParameters, type PlannedParameter, plannedParameters } from "./parameters.ts"
 import { differs, type Plan, planDigest, planOf } from "./plan.ts"
 import { type DeployedStack, type PlannedStack, plannedStacks } from "./stacks.ts"
@@ -99,7 +99,7 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
 /** The same; the assembly stays there until it is disposed of. */
 export async function preparePlan(session: Session, options: PlanOptions): Promise<Prepared> {
   const { stage, say, signal } = session
-  const asked = options.images === undefined ? {} : await digestsIn(options.images, stage.name)
+  const asked = options.images === undefined ? {} : await publishedImages(options.images, stage.name)
   const identity = await identityOf(session, session.signal)
   requireAccount(session, identity)
   const { account } = identity

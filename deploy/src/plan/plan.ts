@@ -6,6 +6,8 @@ import type { Stage } from "../../../infra/src/stage.ts"
 import { type Template, TemplateError } from "../../../infra/src/templates/read.ts"
 import type { Resolved } from "../../../infra/src/templates/resolve.ts"
 import { EXIT, Refusal } from "../refusal.ts"
+import type { RevisionChange } from "../targets/target.ts"
+import { TARGETS } from "../targets/targets.ts"
 import { canonical } from "./canonical.ts"
 import { type Change, changesOf } from "./changes.ts"
 import { type Classification, classificationOf } from "./classification.ts"
@@ -16,7 +18,6 @@ import type { PlannedImage } from "./images.ts"
 import type { PlannedParameter } from "./parameters.ts"
 import { type MatrixChanges, matrixChanges, type Proofs, proofsOf } from "./proofs.ts"
 import { asTold, type DeployedStack, type PlannedStack, templateOf } from "./stacks.ts"
-import { type TaskDefinitionChange, taskDefinitionChanges } from "./task-definitions.ts"
 import { type Widening, wideningsOf } from "./widenings.ts"
 
 export interface StackPlan {
@@ -43,7 +44,7 @@ export interface Plan {
   readonly stacks: readonly StackPlan[]
   readonly widenings: readonly Widening[]
   readonly images: readonly PlannedImage[]
-  readonly taskDefinitions: readonly TaskDefinitionChange[]
+  readonly taskDefinitions: readonly RevisionChange[]
   readonly proofs: Proofs
   readonly reachable: MatrixChanges
   /** A line that says why not, where it can't be reckoned. */
@@ -100,7 +101,7 @@ export function planOf(asked: Asked): Plan {
     stacks,
     widenings,
     images,
-    taskDefinitions: taskDefinitionChanges(stage.name, comparable, resolvedAfter, images),
+    taskDefinitions: TARGETS.flatMap(({ revisions }) => revisions(stage.name, comparable, resolvedAfter, images)),
     proofs: proofsOf(after),
     reachable: matrixChanges(comparableBefore, after),
     cost: costChange(

@@ -1,6 +1,9 @@
 /** What a target of deployment tells of itself; a rollout's plan, lock and record know no more than this. */
+import type { Resolved } from "../../../infra/src/templates/resolve.ts"
 import type { Check } from "../check.ts"
 import type { PublishedImages } from "../images.ts"
+import type { Field } from "../plan/differences.ts"
+import type { PlannedImage } from "../plan/images.ts"
 import type { Session } from "../session.ts"
 import type { Rolling } from "./rolling.ts"
 
@@ -51,8 +54,27 @@ export interface Planned {
   readonly images: PublishedImages
 }
 
+/** What templates change in something that is never changed itself but revised, such as a task definition. */
+export interface RevisionChange {
+  /** Which all its revisions have in common. */
+  readonly family: string
+  /** `template/id`. */
+  readonly address: string
+  readonly action: "add" | "change" | "delete"
+  readonly fields: readonly Field[]
+}
+
 export interface Target {
   readonly name: string
+  /** CloudFormation types whose replacement is a new revision, beside which the old one stays what it is. */
+  readonly revised: readonly string[]
+  /** @returns those that differ, in the order of their families; what is told apart by images shows them */
+  readonly revisions: (
+    stage: string,
+    before: Resolved | undefined,
+    after: Resolved,
+    images: readonly PlannedImage[],
+  ) => readonly RevisionChange[]
   /** What `verify` asks of it. */
   readonly checks: readonly Check[]
   /** @returns what runs, by name; a unit that is not there yet is left out */

@@ -165,9 +165,13 @@ describeWith([python], "an account in which the stage stands", function () {
       expect(lines[0]).to.equal("✗ certificate: no answer within 5 s")
     })
 
-    it("refuses --seconds and --images that are none (64)", async () => {
-      for (const values of [{ seconds: "0" }, { seconds: "x" }, { images: "/nonexistent.json" }]) {
-        expect((await run(verify, session(), values)).code).to.equal(64)
+    it("refuses --seconds that are none (64), and --images that is not there (66)", async () => {
+      for (const [values, code] of [
+        [{ seconds: "0" }, 64],
+        [{ seconds: "x" }, 64],
+        [{ images: "/nonexistent.json" }, 66],
+      ] as const) {
+        expect((await run(verify, session(), values)).code).to.equal(code)
       }
     })
   })

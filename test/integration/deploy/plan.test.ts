@@ -127,7 +127,9 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
 
     it("tells of one service's image by the file that publish wrote, and of no resource", async () => {
       const file = join(folder, "digests.json")
-      writeFileSync(file, JSON.stringify({ images: { user_metadata: digest("e") } }))
+      const repository = "222222222222.dkr.ecr.eu-central-1.amazonaws.com/perigee-development/user_metadata"
+      const images = { user_metadata: { repository, digest: digest("e") } }
+      writeFileSync(file, JSON.stringify({ stage: "development", images }))
       const plan = await planned("development", `--images=${file}`)
       expect(plan.images.filter(({ before, after }) => before !== after)).to.deep.equal([
         { name: "user_metadata", before: "none", after: digest("e") },
@@ -265,7 +267,7 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
         `--images=${file}`,
       ])
       writeFileSync(file, "{}")
-      await refused(65, /^deploy: --images: \S+: there are no images in it; one looks like/, [`--images=${file}`])
+      await refused(65, /^deploy: --images: \S+: there are no images in it, as in /, [`--images=${file}`])
     })
 
     it("an update that is under way, and a stack that can't be updated", async () => {

@@ -66,6 +66,7 @@ export interface Situation {
   readonly planned: readonly PlannedStack[]
   readonly deployed: readonly DeployedStack[]
   readonly running?: Digests
+  /** Digests. */
   readonly images?: Partial<Record<ImageName, string>>
   readonly told?: ReadonlyMap<string, readonly ResourceChange[]>
 }
@@ -84,13 +85,14 @@ export function planIn({
       plannedParameters(one.name, one.template, deployed.find((there) => there.name === one.name)?.parameters),
     ]),
   )
+  const uris = Object.fromEntries(Object.entries(images).map(([image, one]) => [image, `registry/${image}@${one}`]))
   return planOf({
     stage: stage(name),
     account: ACCOUNT,
     planned: stacks,
     deployed,
     parameters,
-    images: plannedImages(running, images),
+    images: plannedImages(running, uris),
     ...(told !== undefined && { told }),
   })
 }

@@ -8,6 +8,7 @@ import type { Session } from "../../session.ts"
 import { template } from "../../stacks.ts"
 import type { Planned, UnitDifference } from "../target.ts"
 import { services } from "./services.ts"
+import { TASK_DEFINITION } from "./task-definition-changes.ts"
 import { fields, taskDefinitionDifferences } from "./task-definition-differences.ts"
 import { type Registered, registered, revisionOf, TASK_STACKS, taskDefinition } from "./task-definitions.ts"
 import { accountOf, resolve } from "./template-values.ts"
@@ -73,7 +74,7 @@ export async function differences(
 
 function taskDefinitionsOf({ Resources = {} }: Template) {
   return Object.entries(Resources).flatMap(([logicalId, { Type, Properties }]) =>
-    Type === "AWS::ECS::TaskDefinition" ? [[logicalId, Properties] as const] : [],
+    Type === TASK_DEFINITION ? [[logicalId, Properties] as const] : [],
   )
 }
 

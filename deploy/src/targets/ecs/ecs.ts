@@ -7,6 +7,7 @@ import type { Target } from "../target.ts"
 import { differences } from "./differences.ts"
 import { ecsRolling } from "./rolling.ts"
 import { services, unitOf } from "./services.ts"
+import { TASK_DEFINITION, taskDefinitionChanges } from "./task-definition-changes.ts"
 import { registered, revisionOf, taskDefinition } from "./task-definitions.ts"
 
 /** The service of AWS that starts tasks. */
@@ -70,6 +71,8 @@ const deployments: Check = {
 
 export const ecs: Target = {
   name: "ecs",
+  revised: [TASK_DEFINITION],
+  revisions: taskDefinitionChanges,
   checks: [roles, secrets, deployments],
   async units(session, signal) {
     const found = await services(session, signal)

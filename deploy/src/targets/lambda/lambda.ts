@@ -124,6 +124,9 @@ async function plannedCode(assembly: string): Promise<string | undefined> {
 
 export const lambda: Target = {
   name: "lambda",
+  revised: ["AWS::Lambda::Version"],
+  // A version has nothing but the function's own fields, which are told with its stack.
+  revisions: () => [],
   checks: [role, secret, state],
   async units(session, signal) {
     const live = await alias(session, signal)

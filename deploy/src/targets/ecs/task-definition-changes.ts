@@ -1,20 +1,14 @@
 /** What a rollout changes in each task definition, field by field, with the images that run and that will. */
 
-import { imageParameter } from "../../../infra/src/names.ts"
-import type { Resolved, Resource } from "../../../infra/src/templates/resolve.ts"
-import { isProperties, isSymbolic, textOf, type Value } from "../../../infra/src/templates/value.ts"
-import { differences, type Field } from "./differences.ts"
-import { type PlannedImage, shortDigest } from "./images.ts"
+import { imageParameter } from "../../../../infra/src/names.ts"
+import type { Resolved, Resource } from "../../../../infra/src/templates/resolve.ts"
+import { isProperties, isSymbolic, textOf, type Value } from "../../../../infra/src/templates/value.ts"
+import { differences, type Field } from "../../plan/differences.ts"
+import { type PlannedImage, shortDigest } from "../../plan/images.ts"
+import type { RevisionChange } from "../target.ts"
 
-export interface TaskDefinitionChange {
-  readonly family: string
-  /** `template/id`. */
-  readonly address: string
-  readonly action: "add" | "change" | "delete"
-  readonly fields: readonly Field[]
-}
-
-const TYPE = "AWS::ECS::TaskDefinition"
+/** A change of it is a new revision. Source: CloudFormation's reference of the type, “Return values”. */
+export const TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 
 /** Those that differ, in the order of their families. */
 export function taskDefinitionChanges(
@@ -22,10 +16,10 @@ export function taskDefinitionChanges(
   before: Resolved | undefined,
   after: Resolved,
   images: readonly PlannedImage[],
-): TaskDefinitionChange[] {
+): RevisionChange[] {
   const was = byFamily(before)
   const is = byFamily(after)
-  return [...new Set([...was.keys(), ...is.keys()])].sort().flatMap((family): TaskDefinitionChange[] => {
+  return [...new Set([...was.keys(), ...is.keys()])].sort().flatMap((family): RevisionChange[] => {
     const [old, now] = [was.get(family), is.get(family)]
     const properties = (resource: Resource | undefined, side: "before" | "after") =>
       resource && withImages(resource.properties, stage, images, side)
@@ -40,7 +34,9 @@ export function taskDefinitionChanges(
 }
 
 function byFamily(resolved: Resolved | undefined): Map<string, Resource> {
-  return new Map((resolved?.ofType(TYPE) ?? []).map((one) => [textOf(one.properties["Family"]) ?? one.address, one]))
+  return new Map(
+    (resolved?.ofType(TASK_DEFINITION) ?? []).map((one) => [textOf(one.properties["Family"]) ?? one.address, one]),
+  )
 }
 
 /** Of a new one: what a person asks first. */
