@@ -49,11 +49,13 @@ export async function rollOut(
     rollouts.map(async ({ what, rollout, plan }) => {
       rollout.begin()
       if (what === "adopted") return
-      await update(session, plan, signal).catch((error) => {
+      try {
+        rollout.adopt(await update(session, plan, signal))
+      } catch (error) {
         signal.throwIfAborted()
         // It may have been taken: the service itself tells.
         if (!isTransient(error)) rollout.refused(error)
-      })
+      }
     }),
   )
   await watchServices(
@@ -122,10 +124,11 @@ async function prepare(
 }
 
 /** The task definition and nothing else: counts, tags, network and the rest stay as they are. */
-async function update(session: Session, { cluster, service, to }: ServicePlan, signal: AbortSignal): Promise<void> {
-  await session.aws
+async function update(session: Session, { cluster, service, to }: ServicePlan, signal: AbortSignal): Promise<Service> {
+  const { service: updated = {} } = await session.aws
     .client(ECSClient)
     .send(new UpdateServiceCommand({ cluster, service, taskDefinition: to }), { abortSignal: signal })
+  return updated
 }
 
 /** @param units with the `family:revision` that each goes back to */

@@ -128,11 +128,12 @@ export class ServiceRollout {
   }
 
   async #observeForward(service: Service | undefined, look: boolean): Promise<void> {
-    if (this.#aim.deployment === undefined && service !== undefined) this.#adopt(service)
+    if (this.#aim.deployment === undefined && service !== undefined) this.adopt(service)
     const ours = service?.deployments?.find(({ id }) => id === this.#aim.deployment)
-    this.#tellCounts("waiting", ours)
+    this.#deployment = ours ?? this.#deployment
     const standing = standingOf(service, this.#aim, this.plan.from)
     if (standing.is === "stable") return this.#end("stable")
+    this.#tellCounts("waiting")
     const failures = ours?.failedTasks ?? 0
     const more = failures > this.#failedTasks
     this.#failedTasks = failures
@@ -155,9 +156,10 @@ export class ServiceRollout {
     const primary = service === undefined ? undefined : primaryOf(service)
     if (primary === undefined) return this.#end("failed", this.#andThen("the service was deleted by somebody else"))
     const running = revisionOf(primary.taskDefinition ?? "")
-    this.#tellCounts("rolling back", primary)
+    this.#deployment = primary
+    if (running === from && isComplete(primary)) return this.#end("back", this.#reason)
+    this.#tellCounts("rolling back")
     if (running === from) {
-      if (isComplete(primary)) return this.#end("back", this.#reason)
       if (primary.rolloutState !== "FAILED") return
       await this.#lookAtStopped(primary.id)
       const why = primary.rolloutStateReason ?? "ECS tells no reason"
@@ -171,12 +173,13 @@ export class ServiceRollout {
     if (waited >= GRACE * 1000) await this.#update(from)
   }
 
-  /** An update whose answer was lost may have been taken. */
-  #adopt(service: Service): void {
-    const primary = primaryOf(service)
-    if (primary?.id !== undefined && revisionOf(primary.taskDefinition ?? "") === this.plan.to) {
-      this.#aim = { ...this.#aim, deployment: primary.id }
-    }
+  /**
+   * Takes the deployment of our own revision for ours. An update whose answer was lost may have been taken: then it is seen
+   * later.
+   */
+  adopt({ deployments = [] }: Service): void {
+    const ours = deployments.find(({ taskDefinition = "" }) => revisionOf(taskDefinition) === this.plan.to)
+    if (ours?.id !== undefined) this.#aim = { ...this.#aim, deployment: ours.id }
   }
 
   async #update(taskDefinition: string): Promise<void> {
@@ -262,8 +265,7 @@ export class ServiceRollout {
     return (this.#with.clock.now() - this.#since) / 1000
   }
 
-  #tellCounts(phase: Phase, deployment: Deployment | undefined): void {
-    this.#deployment = deployment ?? this.#deployment
+  #tellCounts(phase: Phase): void {
     const { runningCount, pendingCount, failedTasks, desiredCount } = this.#deployment ?? {}
     const counts = `${phase} ${runningCount} ${pendingCount} ${failedTasks} ${desiredCount}`
     if (counts === this.#counts && this.#with.clock.now() - this.#lastTold < STILL * 1000) return
