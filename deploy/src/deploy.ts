@@ -12,11 +12,12 @@ import { rollOut, undoParameters, verify } from "./apply/rollout.ts"
 import { RELEASE_FLAGS, settingsOf } from "./apply/settings.ts"
 import { functionVersionOf, standingUnits } from "./apply/units.ts"
 import type { Command } from "./command.ts"
-import { imageUri } from "./images.ts"
+import { imageUri, runningImages } from "./images.ts"
 import { type PlanOptions, type Prepared, preparePlan } from "./plan/command.ts"
 import { revisionOf } from "./publish-revision.ts"
 import { EXIT, Refusal } from "./refusal.ts"
 import type { Session } from "./session.ts"
+import { TASK_STACKS } from "./targets/ecs/task-definitions.ts"
 
 export const deploy: Command = {
   name: "deploy",
@@ -89,7 +90,7 @@ async function deployed(
         await stacks(run, prepared, { fresh, begun })
         await database(run, fresh)
         await rollOut(run, { images })
-        const ending = await verify(run, fresh)
+        const ending = await verify(run)
         run.report.changed = hasChanged(run.report)
         return ending
       },
@@ -101,7 +102,6 @@ async function deployed(
   }
 }
 
-/** Before anything ran, stacks are made with the images that will: nothing else could start. */
 async function stacks(
   run: Run,
   prepared: Prepared,
@@ -110,15 +110,28 @@ async function stacks(
   const { change, record, report } = run
   const { session, display, settings, releases } = change
   await releases.step(record.id, "stacks", undefined, session.signal)
-  if (fresh.length > 0) {
-    undoParameters(run, fresh)
-    await writeImageParameters(session, record.images, fresh, session.signal)
-  }
+  if (fresh.length > 0) undoParameters(run, fresh)
   await executeStacks(
     prepared,
     { session, display, pollMs: settings.pollMs },
-    { imagesMoved: fresh.length > 0, begun, told: (outcome) => void report.stacks.push(outcome) },
+    {
+      imagesMoved: fresh.length > 0,
+      // The stacks from here on read which images run.
+      before: async ({ name }) => (name === TASK_STACKS[0] ? await tellImages(run) : undefined),
+      begun,
+      told: (outcome) => void report.stacks.push(outcome),
+    },
   )
+}
+
+/**
+ * Where nothing ran, stacks are made with the images that will: nothing else could start. Where an update of the
+ * parameters' own stack took their values back, they are told again.
+ */
+async function tellImages({ change: { session }, record }: Run): Promise<void> {
+  const wanted = { ...record.images, ...record.previousImages }
+  const names = moved(wanted, await runningImages(session, session.signal))
+  await writeImageParameters(session, wanted, names, session.signal)
 }
 
 async function database({ change, record, report }: Run, fresh: readonly RolledOutName[]): Promise<void> {

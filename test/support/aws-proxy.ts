@@ -20,6 +20,8 @@ export interface Call {
 export interface Reply {
   readonly status: number
   readonly type?: string
+  /** Besides the type. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly body: string | Buffer
 }
 
@@ -89,7 +91,8 @@ export class AwsProxy {
       if (reply === "cut") return void response.socket?.destroy()
       if (reply === "silence") return
       if (reply !== undefined) {
-        response.writeHead(reply.status, { "content-type": reply.type ?? "application/x-amz-json-1.1" })
+        const type = { "content-type": reply.type ?? "application/x-amz-json-1.1" }
+        response.writeHead(reply.status, { ...type, ...reply.headers })
         return void response.end(reply.body)
       }
     }

@@ -41,6 +41,8 @@ export interface StackOptions {
 export interface Executing {
   /** What the image parameters hold is another than when the plan was made: a kept change set has taken in the former. */
   readonly imagesMoved: boolean
+  /** Before each, in the order of the stacks. */
+  readonly before: (stack: PlannedStack) => Promise<void>
   /** Gets the stacks whose kept change set is executed, before it is. */
   readonly begun: Set<string>
   /** Each stack as soon as it is done. */
@@ -53,7 +55,7 @@ export interface Executing {
 export async function executeStacks(
   prepared: Prepared,
   options: StackOptions,
-  { imagesMoved, begun, told }: Executing,
+  { imagesMoved, before, begun, told }: Executing,
 ): Promise<void> {
   const { plan, planned, deployed, assembly } = prepared
   const fresh = planned.filter(({ name }) => !deployed.some((one) => one.name === name)).map(({ name }) => name)
@@ -61,6 +63,7 @@ export async function executeStacks(
   for (const stack of planned) {
     const started = performance.now()
     options.session.signal.throwIfAborted()
+    await before(stack)
     const there = deployed.find(({ name }) => name === stack.name)
     const kept = plan.stacks.find(({ name }) => name === stack.name)?.changeSet
     let did: StackOutcome["did"] = "unchanged"

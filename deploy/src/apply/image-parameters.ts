@@ -6,9 +6,11 @@ import type { Session } from "../session.ts"
 
 /** By image; one that is absent ran nothing. */
 export type Images = Readonly<Partial<Record<RolledOutName, string>>>
+/** The same, of an account that may lack a parameter. */
+type Held = Readonly<Partial<Record<RolledOutName, string | undefined>>>
 
 /** Those of `wanted` that are another in `held`. */
-export function moved(wanted: Images, held: Images): readonly RolledOutName[] {
+export function moved(wanted: Held, held: Held): readonly RolledOutName[] {
   return ROLLED_OUT.filter((name) => wanted[name] !== undefined && wanted[name] !== held[name])
 }
 

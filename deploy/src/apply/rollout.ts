@@ -1,5 +1,6 @@
 /** The part of a release that a deploy, a rollback and a recovery have in common: units, smoke tests, image parameters. */
 import type { RolledOutName } from "../../../infra/src/names.ts"
+import { runningImages } from "../images.ts"
 import type { Ending } from "../releases.ts"
 import type { Session } from "../session.ts"
 import { describe } from "../stacks.ts"
@@ -46,20 +47,16 @@ export function undoRollout({ change: { display, settings }, report, undo }: Run
 /**
  * The services answer; then the parameters say what runs, and the scheduled fetch takes over its image.
  *
- * @param written parameters that hold it already
  * @returns what the record ends with
  * @throws Refusal a service does not answer, or what runs can't be told
  */
-export async function verify(
-  run: Run,
-  written: readonly RolledOutName[] = [],
-): Promise<Pick<Ending, "functionVersion">> {
+export async function verify(run: Run): Promise<Pick<Ending, "functionVersion">> {
   const { change, record, report } = run
   const { session, releases, settings } = change
   await releases.step(record.id, "verification", undefined, session.signal)
   const url = settings.smokeUrl
   report.smoke.push(...(await smoke(session, { url, seconds: settings.smokeSeconds })))
-  const names = moved(record.images, record.previousImages).filter((name) => !written.includes(name))
+  const names = moved(record.images, await runningImages(session, session.signal))
   if (names.length > 0) {
     undoParameters(run, names)
     await writeImageParameters(session, record.images, names, session.signal)
