@@ -37,7 +37,11 @@ export const LOCK_FLAGS = {
 
 export const RELEASE_FLAGS = {
   ...LOCK_FLAGS,
-  timeout: { type: "string", value: "SECONDS", help: "for the rollout, 10 to 7200; 900 without it" },
+  timeout: {
+    type: "string",
+    value: "SECONDS",
+    help: "for the rollout, and for the way back, 1 to 7200; 900 without it",
+  },
   "smoke-url": {
     type: "string",
     value: "URL",
@@ -57,7 +61,7 @@ export function settingsOf(values: Values): Settings {
     patience: number(values, "wait", 0, 7200, 0) * 1000,
     lease,
     pollMs: number(values, "poll", 0.05, 60, 2) * 1000,
-    timeout: number(values, "timeout", 10, 7200, 900),
+    timeout: number(values, "timeout", 1, 7200, 900),
     ...(url !== undefined && { smokeUrl: urlOf(url) }),
     smokeSeconds: number(values, "smoke-seconds", 1, 600, 60),
     keep: whole(values, "keep", 1, 100, 5),

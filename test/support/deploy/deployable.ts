@@ -7,14 +7,23 @@ import { createServer, type IncomingMessage, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb"
+import { DynamoDBClient, UpdateItemCommand } from "@aws-sdk/client-dynamodb"
 import { DescribeServicesCommand, DescribeTaskDefinitionCommand, ECSClient } from "@aws-sdk/client-ecs"
 import { GetAliasCommand, LambdaClient } from "@aws-sdk/client-lambda"
 import { GetParametersCommand, SSMClient } from "@aws-sdk/client-ssm"
 import { execa } from "execa"
+import type { Command } from "../../../deploy/src/command.ts"
 import type { Release } from "../../../deploy/src/releases.ts"
 import { Releases } from "../../../deploy/src/releases.ts"
-import { clusterName, functionName, imageParameter, ROLLED_OUT, repositoryName } from "../../../infra/src/names.ts"
+import { oneOffFamily } from "../../../deploy/src/targets/ecs/run-task.ts"
+import {
+  clusterName,
+  functionName,
+  imageParameter,
+  ROLLED_OUT,
+  releasesTable,
+  repositoryName,
+} from "../../../infra/src/names.ts"
 import { SERVICES, type Stage } from "../../../infra/src/stage.ts"
 import { AwsProxy, type Reply } from "../aws-proxy.ts"
 import { Ecs } from "../ecs/ecs.ts"
@@ -23,7 +32,7 @@ import { type Json, stage } from "../infra/assembly.ts"
 import { type Ministack, startMinistack } from "../ministack.ts"
 import type { Ran } from "./program.ts"
 import { environment } from "./program.ts"
-import { sessionOf } from "./session.ts"
+import { type Outcome, type Recorded, run, sessionOf } from "./session.ts"
 import { account, type StandingAccount, settings, stand } from "./standing.ts"
 
 const MAIN = resolve(ROOT, "deploy/src/main.ts")
@@ -59,6 +68,8 @@ export class Deployable {
   readonly assembly: string
   /** What came where the load balancer would lead. */
   readonly asked: Pick<IncomingMessage, "url" | "headers">[] = []
+  /** All that processes wrote. */
+  readonly outputs: string[] = []
   /** By path; undefined answers as a service does. */
   smoke: (path: string) => SmokeAnswer | undefined = () => undefined
   /** Of the function, whatever version is invoked. */
@@ -154,8 +165,7 @@ export class Deployable {
   /** A process of the program; it has no git, so a commit is given. */
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const changes = ["deploy", "rollback"].includes(args[0] ?? "")
-    const url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
-    const quick = changes ? [...QUICK, `--smoke-url=${url}`] : []
+    const quick = changes ? [...QUICK, `--smoke-url=${this.#url}`] : []
     const keys = this.account.root
     return execa(process.execPath, [MAIN, ...args, `--stage=${this.stage.name}`, ...quick], {
       extendEnv: false,
@@ -167,15 +177,23 @@ export class Deployable {
 
   async run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
     const { exitCode, stdout, stderr } = await this.start(args, env)
+    this.outputs.push(stdout, stderr)
     return { code: exitCode, stdout, stderr }
   }
 
   /** Arguments of a deploy that needs nobody's approval. */
-  deployArgs(digit: string, commit: string, assembly = this.assembly): string[] {
+  deployArgs(
+    digit: string,
+    commit: string,
+    {
+      assembly = this.assembly,
+      others = {},
+    }: { assembly?: string; others?: Parameters<Deployable["digests"]>[1] } = {},
+  ): string[] {
     return [
       "deploy",
       `--assembly=${assembly}`,
-      `--images=${this.digests(digit)}`,
+      `--images=${this.digests(digit, others)}`,
       `--commit=${commitOf(commit)}`,
       "--auto-approve=non-destructive",
     ]
@@ -183,6 +201,53 @@ export class Deployable {
 
   async deploy(digit: string, commit: string, ...more: string[]): Promise<Ran> {
     return await this.run([...this.deployArgs(digit, commit), ...more])
+  }
+
+  /** The same command in the test's own process, which need not start another. */
+  async inProcess(
+    command: Command,
+    args: readonly string[],
+    { signal, endpoint = this.proxy.url }: { readonly signal?: AbortSignal; readonly endpoint?: string } = {},
+  ): Promise<Outcome & Recorded> {
+    const session = sessionOf(this.stage, { endpoint, keys: this.account.root, ...(signal && { signal }) })
+    const flags = [...args.filter((one) => one.startsWith("--")), ...QUICK, `--smoke-url=${this.#url}`]
+    const values = flags.map((one) => one.slice("--".length).split(/=(.*)/s))
+    const quiet = { ...session, root: this.#folder }
+    // For the CDK's toolkit, which makes clients of its own.
+    process.env["AWS_ENDPOINT_URL"] = endpoint
+    const outcome = await run(
+      command,
+      quiet,
+      Object.fromEntries(values.map(([name = "", value]) => [name, value ?? true])),
+    )
+    delete process.env["AWS_ENDPOINT_URL"]
+    return { ...quiet, ...outcome }
+  }
+
+  /** One-off tasks end well, whatever becomes of services with their image. */
+  migrationsEndWell(): void {
+    for (const service of SERVICES) {
+      this.ecs.family(oneOffFamily(this.stage, service, "migrate"), { kind: "exits", code: 0 })
+    }
+  }
+
+  /** A holder that died long ago: as if its lease had run out. */
+  async expireLock(): Promise<void> {
+    const client = new DynamoDBClient(settings(this.account))
+    await client.send(
+      new UpdateItemCommand({
+        TableName: releasesTable(this.stage.name),
+        Key: { kind: { S: "lock" }, id: { S: "deployment" } },
+        UpdateExpression: "SET leaseUntil = :past",
+        ConditionExpression: "attribute_exists(holder)",
+        ExpressionAttributeValues: { ":past": { S: new Date(0).toISOString() } },
+      }),
+    )
+    client.destroy()
+  }
+
+  get #url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
   /** What each service runs: the digit of its image's digest, its copies, and its deployments. */
