@@ -50,6 +50,8 @@ export class ScriptedEcs {
   /** What DescribeTaskDefinition tells, by revision. */
   definition: Record<string, unknown> = {}
   tags: object[] = []
+  /** What CloudFormation tells of the stacks: type, logical and physical id. */
+  resources: Readonly<Record<string, readonly (readonly [string, string, string])[]>> = {}
   /** Deployments that UpdateService tells. */
   updated: object[] = [deployment("ecs-svc/new", 2, "IN_PROGRESS")]
   readonly #proxy: AwsProxy
@@ -121,7 +123,7 @@ export class ScriptedEcs {
   }
 
   #answer({ action, body }: Call): Reply {
-    const input = JSON.parse(body) as Record<string, unknown>
+    const input = action.startsWith("ecs:") ? (JSON.parse(body) as Record<string, unknown>) : {}
     switch (action) {
       case "ecs:DescribeServices": {
         const at = this.#frames[Math.min(this.#told++, this.#frames.length - 1)] as Frame
@@ -146,9 +148,16 @@ export class ScriptedEcs {
       case "ecs:DescribeTasks":
         return json({ tasks: this.tasks })
       case "ecs:UpdateService":
-        return json({ service: { serviceName: SERVICE, deployments: this.updated } })
+        return json({
+          service: {
+            serviceName: SERVICE,
+            deployments: input["taskDefinition"] === `${FAMILY}:1` ? [] : this.updated,
+          },
+        })
       case "ecs:ListServiceDeployments":
         return json({ serviceDeployments: [] })
+      case "cloudformation:ListStackResources":
+        return listed(this.resources[String(new URLSearchParams(body).get("StackName")).split("-").at(-1) ?? ""] ?? [])
       default:
         return json({})
     }
@@ -172,4 +181,16 @@ export function stoppedTask(id: string, more: Record<string, unknown>): Record<s
     lastStatus: "STOPPED",
     ...more,
   }
+}
+
+/** Source: CloudFormation API reference, ListStackResources. */
+function listed(resources: readonly (readonly [string, string, string])[]): Reply {
+  const members = resources.map(
+    ([type, logical, physical]) =>
+      `<member><ResourceType>${type}</ResourceType><LogicalResourceId>${logical}</LogicalResourceId>` +
+      `<PhysicalResourceId>${physical}</PhysicalResourceId><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>`,
+  )
+  const result = `<ListStackResourcesResult><StackResourceSummaries>${members.join("")}</StackResourceSummaries></ListStackResourcesResult>`
+  const body = `<ListStackResourcesResponse>${result}</ListStackResourcesResponse>`
+  return { status: 200, type: "text/xml", body }
 }

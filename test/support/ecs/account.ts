@@ -15,6 +15,8 @@ import { EcsError } from "./ecs-error.ts"
 
 export class Account {
   readonly client: ECSClient
+  /** By what they were asked for with. */
+  readonly #clusters = new Map<string, string>()
 
   constructor(settings: ECSClientConfig) {
     this.client = new ECSClient(settings)
@@ -27,9 +29,12 @@ export class Account {
 
   /** @throws EcsError ClusterNotFoundException */
   async clusterArn(cluster = "default"): Promise<string> {
+    const known = this.#clusters.get(cluster)
+    if (known !== undefined) return known
     const { clusters = [] } = await this.client.send(new DescribeClustersCommand({ clusters: [cluster] }))
     const arn = clusters.find(({ status }) => status === "ACTIVE")?.clusterArn
     if (arn === undefined) throw new EcsError("ClusterNotFoundException", "Cluster not found.")
+    this.#clusters.set(cluster, arn)
     return arn
   }
 

@@ -39,6 +39,7 @@ import { EcsError } from "./ecs-error.ts"
 import { Fleet } from "./fleet.ts"
 import { LogStreams } from "./log-streams.ts"
 import type { Milestones, Service } from "./service.ts"
+import type { Task } from "./task.ts"
 import { Throttling } from "./throttling.ts"
 import { TIMES, type Times } from "./times.ts"
 
@@ -70,9 +71,9 @@ const ACTIONS: Readonly<Record<string, Action<any>>> = {
 /** Change what is behind, so that nothing may look meanwhile. */
 const CHANGING = new Set(["UpdateService"])
 
-/** What the emulator behind refuses a caller with; every other answer of it is only taken note of. */
+/** What the emulator behind refuses a caller with, or has not; every other error of it is not looked at. */
 const REFUSALS =
-  /AccessDenied|UnrecognizedClient|InvalidSignature|SignatureDoesNotMatch|ExpiredToken|InvalidClientTokenId|MissingAuthenticationToken|IncompleteSignature|NotAuthorized/
+  /ClusterNotFound|AccessDenied|UnrecognizedClient|InvalidSignature|SignatureDoesNotMatch|ExpiredToken|InvalidClientTokenId|MissingAuthenticationToken|IncompleteSignature|NotAuthorized/
 
 export class Ecs {
   readonly calls = new CallCount()
@@ -138,6 +139,11 @@ export class Ecs {
   /** @param reference name or ARN @throws EcsError no such service is known */
   service(reference: string): Service {
     return this.#fleet.service(reference)
+  }
+
+  /** One-off tasks, in the order of their starts. */
+  get tasks(): readonly Task[] {
+    return this.#fleet.tasks
   }
 
   milestones(service: string): Milestones {

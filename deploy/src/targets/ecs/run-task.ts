@@ -4,6 +4,7 @@ import {
   DeregisterTaskDefinitionCommand,
   DescribeTasksCommand,
   ECSClient,
+  ListTasksCommand,
   RunTaskCommand,
   StopTaskCommand,
   type Task,
@@ -25,8 +26,8 @@ import { PATIENCE } from "./watch-services.ts"
 
 /** The services' own (FlightsService). */
 const PLATFORM_VERSION = "1.4.0"
-/** Who started it, in ECS' records. */
-const STARTED_BY = "perigee-deploy"
+/** Who started it, in ECS' records; a number of the run's own follows. */
+const STARTED_BY = "perigee-deploy-"
 /** Milliseconds between two looks: the first soon, then slower, as a migration takes seconds or many minutes. */
 const FIRST_LOOK = 1_000
 const LAST_LOOK = 5_000
@@ -142,7 +143,9 @@ async function run(
   const client = aws.client(ECSClient)
   const cluster = clusterName(stage.name, "data")
   const started = clock.now()
-  const { tasks = [], failures = [] } = await client.send(
+  const token = randomUUID()
+  const startedBy = `${STARTED_BY}${token}`
+  const answer = client.send(
     new RunTaskCommand({
       cluster,
       taskDefinition,
@@ -151,12 +154,17 @@ async function run(
       platformVersion: PLATFORM_VERSION,
       networkConfiguration: { awsvpcConfiguration: { ...network, assignPublicIp: "DISABLED" } },
       propagateTags: "TASK_DEFINITION",
-      startedBy: STARTED_BY,
+      startedBy,
       // An attempt whose answer was lost does not start a second task.
-      clientToken: randomUUID(),
+      clientToken: token,
     }),
     { abortSignal: signal },
   )
+  const { tasks = [], failures = [] } = await answer.catch(async (error) => {
+    // Nobody would wait for one that was started all the same.
+    await stopStarted(session, cluster, startedBy)
+    throw error
+  })
   const arn = tasks[0]?.taskArn
   if (arn === undefined) {
     const said = failures.map(({ reason = "", detail }) => (detail ? `${reason} (${detail})` : reason)).join("; ")
@@ -205,6 +213,19 @@ async function stop({ aws }: Session, cluster: string, task: string, reason: str
   await aws
     .client(ECSClient)
     .send(new StopTaskCommand({ cluster, task, reason }), { abortSignal: AbortSignal.timeout(CLEAR_AWAY) })
+}
+
+/** Those of a run whose answer was lost. */
+async function stopStarted(session: Session, cluster: string, startedBy: string): Promise<void> {
+  const abortSignal = AbortSignal.timeout(CLEAR_AWAY)
+  try {
+    const { taskArns = [] } = await session.aws
+      .client(ECSClient)
+      .send(new ListTasksCommand({ cluster, startedBy }), { abortSignal })
+    await Promise.all(taskArns.map((arn) => stop(session, cluster, arn, "the deployment was stopped")))
+  } catch {
+    // AWS is away, or refuses: what is told is why it was not started.
+  }
 }
 
 /** One that stays is pruned by a later deploy. */

@@ -44,6 +44,13 @@ export interface Surroundings {
   readonly timeout: number
 }
 
+interface Stopped {
+  readonly lines: readonly string[]
+  readonly cause: Cause
+  /** Whether it has come to its end: exit codes may come after the reason. */
+  readonly final: boolean
+}
+
 export class ServiceRollout {
   readonly plan: ServicePlan
   readonly #with: Surroundings
@@ -54,18 +61,26 @@ export class ServiceRollout {
   #aim: Aim
   /** When ECS was last told to go back. */
   #toldBack: number | undefined
-  #cause: Cause | undefined
+  /** Id of the deployment that brings back what ran. */
+  #back: string | undefined
   #reason = ""
-  readonly #tasks: string[][] = []
-  readonly #events: string[] = []
+  /** Stopped tasks by their ARNs, in the order in which they were seen. */
+  readonly #tasks = new Map<string, Stopped>()
+  /** What there was to say of them before the way back was taken. */
+  #earlier: readonly string[] = []
+  /** ARNs of tasks that have stopped for good, whosever. */
   readonly #knownTasks = new Set<string>()
+  readonly #events: string[] = []
+  /** How many of them there were when the way back was taken. */
+  #eventsThere: number | undefined
   readonly #knownEvents: Set<string>
   /** As ECS told it last. */
   #deployment: Deployment | undefined
   #counts = ""
   #lastTold: number
   #failedTasks = 0
-  #unreadable = false
+  /** Why stopped tasks can't be read. */
+  #unreadable: string | undefined
   #ended: RolledOut | undefined
 
   /** @param service as it was when the deployment began: its older events are no news */
@@ -99,6 +114,9 @@ export class ServiceRollout {
     this.#reason = reason
     if (from === undefined) return this.#end("failed", reason)
     this.#way = "back"
+    this.#earlier = this.#linesOfTasks()
+    this.#eventsThere = this.#events.length
+    this.#tasks.clear()
     this.#since = this.#with.clock.now()
     this.#tell("rolling back", reason === "" ? `back to ${from}` : `${reason}; back to ${from}`)
     if (!tell) return
@@ -121,23 +139,29 @@ export class ServiceRollout {
    * @param look whether it is its turn to be asked for stopped tasks, even where nothing points to any
    */
   async observe(service: Service | undefined, look: boolean): Promise<void> {
+    if (service !== undefined) this.#deployment = this.#followed(service) ?? this.#deployment
     const news = service === undefined ? [] : this.#newEvents(service)
     if (this.#way === "back") await this.#observeBack(service)
     else await this.#observeForward(service, look || news.length > 0)
     if (this.#ended === undefined && this.#secondsOfWay() >= this.#with.timeout) await this.#timeOut(service)
   }
 
+  /** The deployment whose counts are of interest: ours, or what comes back. */
+  #followed(service: Service): Deployment | undefined {
+    if (this.#way === "back") return primaryOf(service)
+    if (this.#aim.deployment === undefined) this.adopt(service)
+    return service.deployments?.find(({ id }) => id !== undefined && id === this.#aim.deployment)
+  }
+
   async #observeForward(service: Service | undefined, look: boolean): Promise<void> {
-    if (this.#aim.deployment === undefined && service !== undefined) this.adopt(service)
-    const ours = service?.deployments?.find(({ id }) => id === this.#aim.deployment)
-    this.#deployment = ours ?? this.#deployment
     const standing = standingOf(service, this.#aim, this.plan.from)
     if (standing.is === "stable") return this.#end("stable")
     this.#tellCounts("waiting")
-    const failures = ours?.failedTasks ?? 0
+    const failures = this.#deployment?.failedTasks ?? 0
     const more = failures > this.#failedTasks
     this.#failedTasks = failures
-    if (look || more || standing.is !== "waiting") await this.#lookAtStopped(this.#aim.deployment)
+    const unsettled = [...this.#tasks.values()].some(({ final }) => !final)
+    if (look || more || unsettled || standing.is !== "waiting") await this.#lookAtStopped(this.#aim.deployment)
     switch (standing.is) {
       case "waiting":
         if (this.#cause?.certain) await this.goBack(this.#cause.text, true)
@@ -156,15 +180,18 @@ export class ServiceRollout {
     const primary = service === undefined ? undefined : primaryOf(service)
     if (primary === undefined) return this.#end("failed", this.#andThen("the service was deleted by somebody else"))
     const running = revisionOf(primary.taskDefinition ?? "")
-    this.#deployment = primary
-    if (running === from && isComplete(primary)) return this.#end("back", this.#reason)
-    this.#tellCounts("rolling back")
     if (running === from) {
-      if (primary.rolloutState !== "FAILED") return
-      await this.#lookAtStopped(primary.id)
-      const why = primary.rolloutStateReason ?? "ECS tells no reason"
+      this.#back ??= primary.id
+      if (isComplete(primary)) return this.#end("back", this.#reason)
+    }
+    this.#tellCounts("rolling back")
+    const back = service?.deployments?.find(({ id }) => id !== undefined && id === this.#back)
+    if (back?.rolloutState === "FAILED" || (back === undefined && this.#back !== undefined && running !== from)) {
+      await this.#lookAtStopped(this.#back)
+      const why = this.#because(back?.rolloutStateReason ?? "ECS took it back")
       return this.#end("failed", this.#andThen(`${from} does not come back either: ${why}`))
     }
+    if (running === from) return
     if (running !== to) {
       const other = `replaced by somebody else's deployment ${primary.id} of ${running}`
       return this.#end("failed", this.#andThen(`on the way back ${other}`))
@@ -187,9 +214,10 @@ export class ServiceRollout {
     const { cluster, service } = this.plan
     this.#toldBack = clock.now()
     try {
-      await session.aws
+      const { service: updated } = await session.aws
         .client(ECSClient)
         .send(new UpdateServiceCommand({ cluster, service, taskDefinition }), { abortSignal: signal })
+      this.#back = updated === undefined ? undefined : primaryOf(updated)?.id
     } catch (error) {
       signal.throwIfAborted()
       // Asked for again after the grace.
@@ -213,30 +241,44 @@ export class ServiceRollout {
     this.#end("failed", `not stable after ${this.#with.timeout} s${counts}${why === undefined ? "" : `; ${why}`}`)
   }
 
-  /** Seen ones are told as soon as they are known, the broken image by its name. */
+  /** They are told as soon as they are seen, a broken image by its name; and again where more is known of them. */
   async #lookAtStopped(startedBy: string | undefined): Promise<void> {
     if (startedBy === undefined) return
     const { session, signal } = this.#with
     const { cluster, service, image, log } = this.plan
     try {
-      const found = await stoppedTasks(session, { cluster, service, startedBy }, this.#knownTasks, signal)
-      for (const task of found) {
-        this.#knownTasks.add(task.taskArn ?? "")
-        if (isScaledIn(task)) continue
-        const lines = await lastLines(session, log, taskId(task), signal)
-        const cause = causeOf(task, service, image, lines)
-        // The last to come; but what is certain stays.
-        if (this.#cause?.certain !== true) this.#cause = cause
-        this.#tasks.push([...linesOf(task), ...lines.map((line) => `  log: ${line}`)])
-        this.#tell(this.#underWay, cause.text)
+      for (const task of await stoppedTasks(session, { cluster, service }, this.#knownTasks, signal)) {
+        const final = task.lastStatus === "STOPPED"
+        if (final) this.#knownTasks.add(task.taskArn ?? "")
+        if (task.startedBy !== startedBy || isScaledIn(task)) continue
+        const written = await lastLines(session, log, taskId(task), signal)
+        const cause = causeOf(task, service, image, written)
+        const lines = [...linesOf(task), ...written.map((line) => `  log: ${line}`)]
+        const before = this.#tasks.get(task.taskArn ?? "")
+        this.#tasks.set(task.taskArn ?? "", { lines, cause, final })
+        if (before?.cause.text !== cause.text) this.#tell(this.#underWay, cause.text)
       }
     } catch (error) {
       signal.throwIfAborted()
-      if (!this.#unreadable && !isTransient(error)) {
-        this.#unreadable = true
-        this.#tasks.push([`stopped tasks can't be read: ${textOf(error)}`])
-      }
+      if (!isTransient(error)) this.#unreadable = `stopped tasks can't be read: ${textOf(error)}`
     }
+  }
+
+  /** Those before the way back tell why; of those after it the last one tells how it is now. */
+  #lastEvents(): readonly string[] {
+    const there = this.#eventsThere ?? this.#events.length
+    const told = this.#events.slice(Math.max(0, there - TOLD_EVENTS), there)
+    return there < this.#events.length ? [...told, ...this.#events.slice(-1)] : told
+  }
+
+  #linesOfTasks(): readonly string[] {
+    return [...this.#tasks.values()].slice(0, TOLD_TASKS).flatMap(({ lines }) => lines)
+  }
+
+  /** What is certain, else what came last. */
+  get #cause(): Cause | undefined {
+    const causes = [...this.#tasks.values()].map(({ cause }) => cause)
+    return causes.find(({ certain }) => certain) ?? causes.at(-1)
   }
 
   #newEvents({ events = [] }: Service): readonly string[] {
@@ -291,8 +333,10 @@ export class ServiceRollout {
 
   #end(outcome: "stable" | "failed" | "back", reason?: string): void {
     const details = [
-      ...this.#tasks.slice(0, TOLD_TASKS).flat(),
-      ...this.#events.slice(-TOLD_EVENTS).map((event) => `event: ${event}`),
+      ...this.#earlier,
+      ...this.#linesOfTasks(),
+      ...(this.#unreadable === undefined ? [] : [this.#unreadable]),
+      ...this.#lastEvents().map((event) => `event: ${event}`),
     ]
     this.#ended = {
       target: TARGET,

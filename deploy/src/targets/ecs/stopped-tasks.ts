@@ -13,12 +13,12 @@ export interface Cause {
 }
 
 /**
- * @param startedBy id of the deployment
  * @param known ARNs of those that were looked at before
+ * @returns those of all the service's deployments: `startedBy` tells whose
  */
 export async function stoppedTasks(
   { aws }: Session,
-  of: { readonly cluster: string; readonly service: string; readonly startedBy: string },
+  of: { readonly cluster: string; readonly service: string },
   known: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<readonly Task[]> {
@@ -33,9 +33,7 @@ export async function stoppedTasks(
   const { tasks: found = [] } = await client.send(new DescribeTasksCommand({ cluster: of.cluster, tasks }), {
     abortSignal: signal,
   })
-  return found
-    .filter(({ startedBy }) => startedBy === of.startedBy)
-    .sort((a, b) => (a.stoppingAt?.getTime() ?? 0) - (b.stoppingAt?.getTime() ?? 0))
+  return found.sort((a, b) => (a.stoppingAt?.getTime() ?? 0) - (b.stoppingAt?.getTime() ?? 0))
 }
 
 /** Whether ECS stopped it because there were too many: a matter of course. */

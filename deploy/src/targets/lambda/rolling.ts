@@ -221,6 +221,10 @@ class FunctionRollout {
     const to = running ?? "nothing"
     if (running === from && weightsOf(alias).length === 0) return this.#end("back", from, to)
     this.#tell("rolling back", `${to} → ${from ?? "nothing"}`)
+    const failed = (why: string) =>
+      this.#end("failed", from, to, `the alias ${ALIAS} does not go back to ${from ?? "nothing"}: ${why}`)
+    const ready = from === undefined ? undefined : await this.#untilReady(from)
+    if (ready !== undefined) return failed(ready)
     try {
       if (from === undefined) {
         await this.#client.send(new DeleteAliasCommand({ FunctionName: this.#name, Name: ALIAS }), {
@@ -234,8 +238,7 @@ class FunctionRollout {
       }
     } catch (error) {
       signal.throwIfAborted()
-      const why = isChanged(error) ? CHANGED : (refusalOf(error) as Error).message
-      return this.#end("failed", from, to, `the alias ${ALIAS} does not go back to ${from ?? "nothing"}: ${why}`)
+      return failed(isChanged(error) ? CHANGED : (refusalOf(error) as Error).message)
     }
     return this.#end("back", from, to)
   }

@@ -201,6 +201,22 @@ describe("a service's rollout", () => {
     expect(ecs.messages).to.include(`image ${NEW_IMAGE} can't be pulled: ${slow}`)
   })
 
+  it("tells of a task while it stops, and again when its exit code is known", async () => {
+    ecs.frames = [frame(OLD), ...Array.from({ length: 4 }, () => frame(NEW, OLD_ACTIVE)), frame(NEW_DONE)]
+    const stopping = stoppedTask("t1", { stoppedReason: "Essential container in task exited", lastStatus: "STOPPING" })
+    ecs.tasks = [stopping]
+    ecs.on("DescribeTasks", (_, nth) => {
+      const containers = [{ name: SERVICE, image: NEW_IMAGE, exitCode: 3 }]
+      return nth === 0 ? undefined : json({ tasks: [{ ...stopping, lastStatus: "STOPPED", containers }] })
+    })
+    await ecs.rollOut()
+    expect(ecs.messages.slice(1)).to.deep.equal([
+      "a task stopped: Essential container in task exited",
+      `image ${NEW_IMAGE}: container user_metadata exited with code 3`,
+    ])
+    expect(ecs.sent("DescribeTasks")).to.have.lengthOf(2)
+  })
+
   it("tells of no task that ECS stopped because there were too many, nor of another deployment's", async () => {
     ecs.frames = [frame(OLD), frame(NEW, OLD_ACTIVE), frame(NEW_DONE)]
     ecs.tasks = [
@@ -346,6 +362,24 @@ describe("a service's way back", () => {
     ecs.on("UpdateService", () => json({}))
     const late = await ecs.rollBack(undefined, 40)
     expect(late.reason).to.equal(`${FAMILY}:1 is not back after 40 s: 2 of 2 copies run, 0 pending, 0 failed`)
+  })
+
+  it("has failed where ECS takes it back in its turn, and is not begun again and again", async () => {
+    const failed = { ...BACK, status: "ACTIVE", rolloutState: "FAILED", rolloutStateReason: "tasks failed to start." }
+    const again = deployment("ecs-svc/new2", 2, "IN_PROGRESS")
+    ecs.frames = [frame(NEW_DONE), frame(BACK, NEW_DONE), frame(again, failed), frame(again)]
+    ecs.tasks = [
+      stoppedTask("t1", {
+        startedBy: "ecs-svc/back",
+        stoppedReason: `CannotPullContainerError: ${OLD_IMAGE}: not found`,
+      }),
+    ]
+    const back = await ecs.rollBack()
+    expect(back.outcome).to.equal("failed")
+    expect(back.reason).to.equal(
+      `${FAMILY}:1 does not come back either: image ${OLD_IMAGE} can't be pulled: CannotPullContainerError: ${OLD_IMAGE}: not found; tasks failed to start.`,
+    )
+    expect(ecs.sent("UpdateService")).to.have.lengthOf(1)
   })
 
   it("is asked for again where the update was lost", async () => {
