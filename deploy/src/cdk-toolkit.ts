@@ -1,5 +1,12 @@
 /** The CDK toolkit with a session's credentials; its messages come out by the session, and only those that matter. */
-import { BaseCredentials, type IIoHost, type IoMessage, type IoRequest, Toolkit } from "@aws-cdk/toolkit-lib"
+import {
+  BaseCredentials,
+  type IIoHost,
+  type IoMessage,
+  type IoRequest,
+  Toolkit,
+  type ToolkitOptions,
+} from "@aws-cdk/toolkit-lib"
 import type { Session } from "./session.ts"
 
 export interface Tool {
@@ -8,13 +15,17 @@ export interface Tool {
   readonly errors: readonly string[]
 }
 
-export function toolkitOf(session: Session): Tool {
+export function toolkitOf(
+  session: Session,
+  options: Pick<ToolkitOptions, "assemblyFailureAt" | "unstableFeatures"> = {},
+): Tool {
   const { credentials, region } = session.aws.settings
   const ioHost = new QuietHost(session)
   const toolkit = new Toolkit({
     ioHost,
     color: false,
     emojis: false,
+    ...options,
     sdkConfig: { baseCredentials: BaseCredentials.custom({ provider: credentials, region }) },
   })
   return { toolkit, errors: ioHost.errors }
@@ -23,6 +34,8 @@ export function toolkitOf(session: Session): Tool {
 /** Says warnings, keeps errors for the one line that the command ends with; progress and notices are dropped. */
 class QuietHost implements IIoHost {
   readonly errors: string[] = []
+  /** What is wrong with each stack's role is told once. */
+  readonly #warned = new Set<string>()
   readonly #session: Session
 
   constructor(session: Session) {
@@ -32,7 +45,9 @@ class QuietHost implements IIoHost {
   async notify({ level, message }: IoMessage<unknown>): Promise<void> {
     const text = message.replaceAll(/\s+/g, " ").trim()
     if (level === "error") this.errors.push(text)
-    if (level === "warn") this.#session.say(`cdk: ${text}`)
+    if (level !== "warn" || this.#warned.has(text)) return
+    this.#warned.add(text)
+    this.#session.say(`cdk: ${text}`)
   }
 
   /** Nobody is there to answer: the toolkit's own suggestion holds. */

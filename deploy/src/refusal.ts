@@ -53,9 +53,15 @@ export function refusalOf(error: unknown): unknown {
       cause,
     )
   }
-  if (DENIED.has(error.name)) return new Refusal(EXIT.credentials, `AWS refuses: ${oneLine(error.message)}`, cause)
-  if ("$fault" in error)
-    return new Refusal(EXIT.unreachable, `AWS answers ${error.name}: ${oneLine(error.message)}`, cause)
+  const asked = "asked" in error ? ` (${error.asked})` : ""
+  if (DENIED.has(error.name)) {
+    const todo = /Expired/.test(error.name) ? "; take fresh credentials" : ""
+    return new Refusal(EXIT.credentials, `AWS refuses: ${oneLine(error.message)}${asked}${todo}`, cause)
+  }
+  if ("$fault" in error) {
+    const todo = isPassing(error) ? "; try again" : ""
+    return new Refusal(EXIT.unreachable, `AWS answers ${error.name}: ${oneLine(error.message)}${asked}${todo}`, cause)
+  }
   if ("code" in error && error.code === "ERR_INVALID_URL") {
     return new Refusal(
       EXIT.configuration,
@@ -66,9 +72,14 @@ export function refusalOf(error: unknown): unknown {
   // What undici, node:http and the SDK's own time-outs have in common.
   if ("code" in error || error.name === "TimeoutError") {
     const code = "code" in error ? String(error.code) : error.name
-    return new Refusal(EXIT.unreachable, `AWS can't be reached (${code}); try again`, cause)
+    return new Refusal(EXIT.unreachable, `AWS can't be reached (${code})${asked}; try again`, cause)
   }
   return error
+}
+
+/** Throttling, and what is AWS' own fault. */
+function isPassing(error: Error & { readonly $fault: unknown }): boolean {
+  return error.$fault === "server" || /Throttl|TooManyRequests|RequestLimit|SlowDown/.test(error.name)
 }
 
 function oneLine(text: string): string {

@@ -264,7 +264,7 @@ export class Registry {
       const { codes, text } = this.#errorsOf(answer)
       const passing = PASSING.has(status) || (asked.url.search !== "" && codes.some((code) => UPLOAD_LOST.has(code)))
       if (passing) throw new Passing(`${status} ${text}`.trim(), { retryAfter: Number(headers["retry-after"]) || 0 })
-      throw this.#refusal(answer)
+      throw this.#refusal(answer, asked.method === "HEAD")
     }
   }
 
@@ -303,11 +303,15 @@ export class Registry {
     }
   }
 
-  #refusal(answer: Answer): Refusal {
-    const { status } = answer
+  #refusal(answer: Answer, head = false): Refusal {
+    const { status, url } = answer
     const { codes, text } = this.#errorsOf(answer)
     const said = `${this.uri}: the registry answers ${status}${text === "" ? "" : `: ${text}`}`
-    if (status === 401 || status === 403) return new Refusal(EXIT.credentials, said)
+    if (status === 401 || status === 403) {
+      // An answer to HEAD has no words.
+      const asked = url.pathname.includes("/blobs/") ? "ecr:BatchCheckLayerAvailability" : "ecr:BatchGetImage"
+      return new Refusal(EXIT.credentials, head ? `${said} to what needs ${asked}` : said)
+    }
     if (codes.includes("NAME_UNKNOWN")) return new Refusal(EXIT.noStack, `${said}; deploy the delivery stack`)
     return new Refusal(EXIT.failed, said)
   }

@@ -1,5 +1,5 @@
 /** What a command works with: the stage, AWS, where to talk to, and when to stop. Nothing below reads the environment. */
-import type { AwsCredentialIdentityProvider } from "@aws-sdk/types"
+import type { AwsCredentialIdentityProvider, InitializeMiddleware, MiddlewareStack } from "@aws-sdk/types"
 import type { Stage } from "../../infra/src/stage.ts"
 
 export interface Session {
@@ -50,6 +50,19 @@ export const REQUEST_HANDLER: AwsSettings["requestHandler"] = {
   throwOnRequestTimeout: true,
 }
 
+/** An error of AWS does not say what was asked: it is written beside it, for a refusal's line. */
+const tellingWhat: InitializeMiddleware<object, object> =
+  (next, { clientName = "", commandName = "" }) =>
+  async (args) => {
+    try {
+      return await next(args)
+    } catch (error) {
+      const service = clientName.replace(/Client$/, "").toLowerCase()
+      if (error instanceof Error) Object.assign(error, { asked: `${service}:${commandName.replace(/Command$/, "")}` })
+      throw error
+    }
+  }
+
 /** The clients of one run: each is made when it is first asked for. */
 export class Aws {
   readonly settings: AwsSettings
@@ -59,10 +72,17 @@ export class Aws {
     this.settings = settings
   }
 
-  client<Client extends { destroy(): void }>(kind: new (settings: AwsSettings) => Client): Client {
-    const made = this.#clients.get(kind) ?? new kind(this.settings)
+  client<Client extends { readonly middlewareStack: object; destroy(): void }>(
+    kind: new (settings: AwsSettings) => Client,
+  ): Client {
+    const known = this.#clients.get(kind)
+    if (known !== undefined) return known as Client
+    const made = new kind(this.settings)
+    // Its type is each client's own; this middleware looks at nothing of it.
+    const stack = made.middlewareStack as MiddlewareStack<object, object>
+    stack.add(tellingWhat, { step: "initialize", name: "tellingWhat" })
     this.#clients.set(kind, made)
-    return made as Client
+    return made
   }
 
   /** Closes connections, so that the process can end. */

@@ -20,8 +20,7 @@ export interface Call {
 export interface Reply {
   readonly status: number
   readonly type?: string
-  /** Besides the type. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: IncomingHttpHeaders
   readonly body: string | Buffer
 }
 
@@ -46,7 +45,7 @@ export class AwsProxy {
         const bytes = Buffer.concat(chunks)
         const call = callOf(request.method ?? "", request.url ?? "", request.headers, bytes.toString("latin1"))
         this.calls.push(call)
-        void this.#serve(call, bytes, response)
+        this.#serve(call, bytes, response).catch(() => response.destroy())
       })
     })
   }
@@ -91,8 +90,8 @@ export class AwsProxy {
       if (reply === "cut") return void response.socket?.destroy()
       if (reply === "silence") return
       if (reply !== undefined) {
-        const type = { "content-type": reply.type ?? "application/x-amz-json-1.1" }
-        response.writeHead(reply.status, { ...type, ...reply.headers })
+        const type = reply.type ?? "application/x-amz-json-1.1"
+        response.writeHead(reply.status, { "content-type": type, ...reply.headers })
         return void response.end(reply.body)
       }
     }
@@ -117,6 +116,12 @@ export class AwsProxy {
     const { "transfer-encoding": _, ...headers } = answer.headers as IncomingHttpHeaders
     return { status: answer.statusCode as number, headers, body: Buffer.concat(parts) }
   }
+}
+
+/** An error as the Query protocol tells it. Source: CloudFormation API reference, “Common Errors”. */
+export function queryError(code: string, message: string, status = 400): Reply {
+  const error = `<Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error>`
+  return { status, type: "text/xml", body: `<ErrorResponse>${error}<RequestId>any</RequestId></ErrorResponse>` }
 }
 
 function callOf(method: string, path: string, headers: IncomingHttpHeaders, body: string): Call {

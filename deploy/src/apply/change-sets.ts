@@ -59,7 +59,7 @@ export async function executeStacks(
 ): Promise<void> {
   const { plan, planned, deployed, assembly } = prepared
   const fresh = planned.filter(({ name }) => !deployed.some((one) => one.name === name)).map(({ name }) => name)
-  if (fresh.length > 0) await publishAssets(options.session, assembly, fresh)
+  if (fresh.length > 0) await publishAssets(options.session, assembly, prepared.identity.account, fresh)
   for (const stack of planned) {
     const started = performance.now()
     options.session.signal.throwIfAborted()
@@ -94,9 +94,7 @@ export async function forgetChangeSets(
 ): Promise<void> {
   for (const { stackName, changeSet: changeSetName } of plan.stacks) {
     if (changeSetName === undefined || begun.has(stackName)) continue
-    await deleteChangeSet({ aws }, { stackName, changeSetName }).catch(() => {
-      say(`the change set ${changeSetName} of ${stackName} is left behind; delete it`)
-    })
+    await deleteChangeSet({ aws, say }, { stackName, changeSetName })
   }
 }
 

@@ -182,7 +182,7 @@ export interface ChangeSetOptions {
  * @throws Refusal CloudFormation can't make it, and why; it is deleted
  */
 export async function changeSet(
-  session: Aws,
+  session: Aws & Pick<Session, "say">,
   { name: stack, stackName, templateUrl, executionRole, tags, region = "" }: PlannedStack,
   { account, changeSetName, parameters, create = false }: ChangeSetOptions,
 ): Promise<ChangeSet> {
@@ -220,7 +220,7 @@ export async function changeSet(
     }
   } catch (error) {
     // It may be there: the request may have been heard although its answer was not.
-    await deleteChangeSet(session, { stackName, changeSetName }).catch(() => undefined)
+    await deleteChangeSet(session, { stackName, changeSetName })
     if (session.signal.aborted) throw session.signal.reason
     if (error instanceof Error && /_IN_PROGRESS state/.test(error.message)) {
       const what = `${stackName}: an update began meanwhile; plan again after it`
@@ -250,9 +250,9 @@ async function described(
   }
 }
 
-/** Also when the run was stopped: a plan leaves nothing behind. */
+/** Also when the run was stopped: a plan leaves nothing behind. What can't be deleted is told, the run's own end stays. */
 export async function deleteChangeSet(
-  { aws }: Pick<Session, "aws">,
+  { aws, say }: Pick<Session, "aws" | "say">,
   { stackName, changeSetName }: Pick<ChangeSet, "stackName" | "changeSetName">,
 ): Promise<void> {
   try {
@@ -261,7 +261,9 @@ export async function deleteChangeSet(
       .send(new DeleteChangeSetCommand({ StackName: stackName, ChangeSetName: changeSetName }))
   } catch (error) {
     if (error instanceof Error && /ChangeSetNotFound/.test(error.name)) return
-    throw refusalOf(error)
+    const refusal = refusalOf(error)
+    const why = refusal instanceof Error ? refusal.message : String(refusal)
+    say(`plan: the change set ${changeSetName} of ${stackName} may be left behind, delete it: ${why}`)
   }
 }
 

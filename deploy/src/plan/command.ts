@@ -144,6 +144,7 @@ export async function preparePlan(session: Session, options: PlanOptions): Promi
     await publishAssets(
       session,
       assembly,
+      account,
       updates.map(({ name }) => name),
     )
     const changeSetName = `perigee-plan-${planDigest(basis).slice(0, 12)}-${randomBytes(4).toString("hex")}`
@@ -169,9 +170,7 @@ export async function preparePlan(session: Session, options: PlanOptions): Promi
     } finally {
       if (!keep) {
         for (const one of sets.filter(({ executable }) => executable)) {
-          await deleteChangeSet(session, one).catch(() => {
-            say(`plan: the change set ${one.changeSetName} of ${one.stackName} is left behind; delete it`)
-          })
+          await deleteChangeSet(session, one)
         }
       }
     }
@@ -233,7 +232,7 @@ async function deployedStacks(session: Session, planned: readonly PlannedStack[]
   const notOurs = STAGES.filter((one) => one.name.startsWith(`${stage.name}-`)).map(({ name }) => `perigee-${name}-`)
   const names = await stackNames(session, prefix, notOurs)
   if (names === undefined)
-    say("plan: this role may not list stacks: one that is no longer in the stage would not be told")
+    say("plan: cloudformation:ListStacks is not allowed: a stack that is no longer in the stage would not be told")
   const known = planned.map(({ name, stackName }) => ({ name, stackName, optional: false }))
   const others = (names ?? [])
     .filter((stackName) => !planned.some((one) => one.stackName === stackName))

@@ -5,7 +5,7 @@ import { bootstrap } from "../../../deploy/src/bootstrap.ts"
 import { NEEDED_BOOTSTRAP_VERSION } from "../../../deploy/src/bootstrap-version.ts"
 import { IMAGES } from "../../../infra/src/names.ts"
 import { permissionsOf } from "../../../infra/src/permissions.ts"
-import { AwsProxy } from "../../support/aws-proxy.ts"
+import { AwsProxy, queryError } from "../../support/aws-proxy.ts"
 import { deploy, environment } from "../../support/deploy/program.ts"
 import { run, sessionOf } from "../../support/deploy/session.ts"
 import { accessDenied } from "../../support/deploy/shared.ts"
@@ -72,7 +72,21 @@ describeWith([python], "bootstrap", function () {
     expect([first.code, second.code]).to.deep.equal([77, 77])
   })
 
-  it("makes the bootstrap stack and the delivery stack, tells roles and repositories, with its policy's actions only", async () => {
+  it("whose token expires under the toolkit's hands says so in one line (77)", async () => {
+    const message = "The security token included in the request is expired"
+    proxy.on("cloudformation:CreateChangeSet", () => queryError("ExpiredToken", message, 403))
+    const { code, stderr } = await program()
+    proxy.off()
+    expect(stderr).to.match(
+      /\ndeploy: stack CDKToolkit: AWS refuses: The security token [^\n]*; take fresh credentials$/,
+    )
+    expect(code).to.equal(77)
+  })
+
+  it("makes the bootstrap stack and the delivery stack, over two 500s, tells roles and repositories, with its policy's actions only", async () => {
+    proxy.on("cloudformation:CreateChangeSet", (_call, nth) =>
+      nth < 2 ? queryError("InternalFailure", "We are sorry", 500) : undefined,
+    )
     const { code, stdout, stderr } = await program("--json")
     expect(code, stderr).to.equal(0)
     const told = JSON.parse(stdout)
@@ -84,6 +98,8 @@ describeWith([python], "bootstrap", function () {
     expect(told.repositories).to.have.members(IMAGES.map((image) => `${registry}/perigee-development/${image}`))
     const always = permissions().filter(({ seldom }) => !seldom)
     expect(sent()).to.deep.equal([...new Set(always.flatMap(({ actions }) => actions))].sort())
+    expect(proxy.calls.filter(({ action }) => action === "cloudformation:CreateChangeSet")).to.have.length(4)
+    proxy.off()
   })
 
   it("again does nothing, and says so", async () => {

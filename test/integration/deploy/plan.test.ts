@@ -10,8 +10,8 @@ import { execa } from "execa"
 import type { Plan } from "../../../deploy/src/plan/plan.ts"
 import { stageApp } from "../../../infra/src/app.ts"
 import { imageParameter, ROLLED_OUT, STACKS, stackName } from "../../../infra/src/names.ts"
+import { type Answer, AwsProxy, queryError } from "../../support/aws-proxy.ts"
 import { digest } from "../../support/deploy/plan.ts"
-import { queryError, type WatchedAws, watch } from "../../support/deploy/watched-aws.ts"
 import { ROOT } from "../../support/get-data.ts"
 import { type Json, someZip, stage } from "../../support/infra/assembly.ts"
 import { type Account, cdk, clientOf, environmentOf } from "../../support/infra/toolkit.ts"
@@ -22,21 +22,23 @@ import { python } from "../../support/python.ts"
 const development = stage("development")
 const OTHER: Account = { id: "333333333333", region: development.region, endpoint: "", home: tmpdir() }
 
-/** What a plan may ask for; S3's puts are the assets'. */
+/** What a plan may ask for; S3's are the assets'. */
 const READS_AND_CHANGE_SETS =
-  /^(GetCallerIdentity|AssumeRole|GetParameters?|ListStacks|DescribeStacks|GetTemplate|CreateChangeSet|DescribeChangeSet|DeleteChangeSet|(GET|HEAD|PUT) \/cdk-hnb659fds-assets-\S*)$/
+  /^(sts:(GetCallerIdentity|AssumeRole)|ssm:GetParameters?|cloudformation:(ListStacks|DescribeStacks|GetTemplate|(Create|Describe|Delete)ChangeSet)|s3:(GetBucketLocation|GetEncryptionConfiguration|GetObject|ListBucket|PutObject))$/
 
 describeWith([python], "deploy plan, on an emulator of AWS", function () {
   this.timeout(120_000)
   let ministack: Ministack
-  let aws: WatchedAws
+  let aws: AwsProxy
+  /** Answers in the place of the emulator, of one test. */
+  let intercept: Answer | undefined
   let folder: string
   let account: Account
   let first: Plan
 
   const assembly = (name: string) => join(folder, name)
   const run = async (args: readonly string[], who: Account = account) => {
-    aws.actions.length = 0
+    aws.forget()
     return await execa(process.execPath, [join(ROOT, "deploy/src/main.ts"), "plan", "--stage=development", ...args], {
       extendEnv: false,
       env: { ...environmentOf({ ...who, endpoint: aws.url }), CDK_DISABLE_CLI_TELEMETRY: "true" },
@@ -79,7 +81,8 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
     folder = mkdtempSync(join(tmpdir(), "perigee-plan-"))
     const { certificate } = development.entry
     ministack = await startMinistack({ ...("zoneId" in certificate && { hostedZone: certificate.zoneId }) })
-    aws = await watch(ministack.url)
+    aws = await AwsProxy.open(ministack.url)
+    aws.on(undefined, (call, nth) => intercept?.(call, nth))
     account = { id: "222222222222", region: development.region, endpoint: ministack.url, home: folder }
     const bootstrapped = cdk(account, ["bootstrap", `aws://${account.id}/${account.region}`])
     stageApp(development, { outdir: assembly("development"), functionZip: someZip(), validate: false }).app.synth()
@@ -94,8 +97,8 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
     await rm(folder, { recursive: true, force: true })
   })
   afterEach(() => {
-    aws.intercept = () => undefined
-    expect(aws.actions.filter((action) => !READS_AND_CHANGE_SETS.test(action))).to.deep.equal([])
+    intercept = undefined
+    expect(aws.actions().filter((action) => !READS_AND_CHANGE_SETS.test(action))).to.deep.equal([])
   })
 
   it("plans a first deploy from the templates, for a person and as JSON, and makes nothing at all", async () => {
@@ -105,7 +108,7 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
     first = JSON.parse(readFileSync(out, "utf8"))
     expect(first.stacks.map(({ name, state }) => `${name} ${state}`)).to.deep.equal(STACKS.map((name) => `${name} new`))
     expect(first.classification).to.deep.equal({ destructive: false, widening: false, reasons: [] })
-    expect(aws.actions).to.not.include("CreateChangeSet")
+    expect(aws.actions()).to.not.include("cloudformation:CreateChangeSet")
     expect(stdout.split("\n")[0]).to.equal("Plan of development in eu-central-1, account 222222222222")
     expect(stdout.split("\n").at(-1), "the digest is last").to.equal(`digest ${first.digest}`)
     expect(stdout, "no colour where there is no terminal").to.not.contain("\u001b")
@@ -122,7 +125,7 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
       const plan = await planned("development")
       expect(plan.stacks.map(({ state }) => state)).to.deep.equal(STACKS.map(() => "unchanged"))
       expect(plan.digest).to.equal(first.digest)
-      expect(aws.actions).to.not.include("CreateChangeSet")
+      expect(aws.actions()).to.not.include("cloudformation:CreateChangeSet")
     })
 
     it("tells of one service's image by the file that publish wrote, and of no resource", async () => {
@@ -151,7 +154,7 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
       expect(stdout).to.contain("inbound: tcp 5432 from 10.30.0.0/16")
       expect(stdout, "the plan is told all the same").to.match(/\ndigest [0-9a-f]{64}$/)
       expect(stderr).to.match(/\nplan: [\w., -]+ can't be proved; nothing of it is fit to deploy$/)
-      expect(aws.actions).to.include("CreateChangeSet")
+      expect(aws.actions()).to.include("cloudformation:CreateChangeSet")
       expect(await changeSets()).to.deep.equal([])
     })
 
@@ -202,8 +205,8 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
         [join(ROOT, "deploy/src/main.ts"), "plan", "--stage=development", `--assembly=${assembly("stopped")}`],
         { extendEnv: false, env: environmentOf({ ...account, endpoint: aws.url }), reject: false, stdin: "ignore" },
       )
-      aws.intercept = (action) => {
-        if (action !== "DescribeChangeSet") return undefined
+      intercept = ({ action }) => {
+        if (action !== "cloudformation:DescribeChangeSet") return undefined
         running.kill("SIGINT")
         return "silence"
       }
@@ -245,12 +248,14 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
       expect(exitCode).to.equal(code)
       expect(stdout).to.equal("")
     }
-    const stateOf = (status: string) => (action: string) => {
-      if (action !== "DescribeStacks") return undefined
-      const stack = `<member><StackName>any</StackName><StackStatus>${status}</StackStatus></member>`
-      const body = `<DescribeStacksResponse><DescribeStacksResult><Stacks>${stack}</Stacks></DescribeStacksResult></DescribeStacksResponse>`
-      return { status: 200, body }
-    }
+    const stateOf =
+      (status: string): Answer =>
+      ({ action }) => {
+        if (action !== "cloudformation:DescribeStacks") return undefined
+        const stack = `<member><StackName>any</StackName><StackStatus>${status}</StackStatus></member>`
+        const body = `<DescribeStacksResponse><DescribeStacksResult><Stacks>${stack}</Stacks></DescribeStacksResult></DescribeStacksResponse>`
+        return { status: 200, type: "text/xml", body }
+      }
 
     it("an account that is not bootstrapped", async () => {
       await refused(
@@ -271,18 +276,22 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
     })
 
     it("an update that is under way, and a stack that can't be updated", async () => {
-      aws.intercept = stateOf("UPDATE_IN_PROGRESS")
+      intercept = stateOf("UPDATE_IN_PROGRESS")
       await refused(75, /is in UPDATE_IN_PROGRESS: an update is under way; plan again after it$/)
-      aws.intercept = stateOf("UPDATE_ROLLBACK_FAILED")
+      intercept = stateOf("UPDATE_ROLLBACK_FAILED")
       await refused(74, /is in UPDATE_ROLLBACK_FAILED and can't be updated; mend that first$/)
     })
 
     it("credentials that are expired, and AWS that throttles", async () => {
-      aws.intercept = (action) =>
-        action === "GetCallerIdentity" ? queryError("ExpiredToken", "The security token is expired") : undefined
-      await refused(77, /^deploy: AWS refuses: The security token is expired$/)
-      aws.intercept = (action) => (action === "ListStacks" ? queryError("Throttling", "Rate exceeded") : undefined)
-      await refused(69, /^deploy: AWS answers Throttling: Rate exceeded$/)
+      intercept = ({ action }) =>
+        action === "sts:GetCallerIdentity" ? queryError("ExpiredToken", "The security token is expired") : undefined
+      await refused(
+        77,
+        /^deploy: AWS refuses: The security token is expired \(sts:GetCallerIdentity\); take fresh credentials$/,
+      )
+      intercept = ({ action }) =>
+        action === "cloudformation:ListStacks" ? queryError("Throttling", "Rate exceeded") : undefined
+      await refused(69, /^deploy: AWS answers Throttling: Rate exceeded \(cloudformation:ListStacks\); try again$/)
     })
   })
 })

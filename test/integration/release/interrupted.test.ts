@@ -65,7 +65,7 @@ describeWith([python], "a deploy that is broken off", function () {
     it("while CloudFormation works leaves it to go on, which status tells, and the next deploy takes it up", async () => {
       const assembly = at.changed("larger", "neo", ({ Resources }) => {
         for (const resource of Object.values<{ Type: string; Properties: { MemorySize?: number } }>(Resources)) {
-          if (resource.Type === "AWS::Lambda::Function") resource.Properties.MemorySize = 512
+          if (resource.Type === "AWS::Lambda::Function") resource.Properties.MemorySize = 1024
         }
       })
       const stopped = new AbortController()
@@ -181,7 +181,7 @@ describeWith([python], "a deploy that is broken off", function () {
     })
 
     it("hand on the service is a failure, and what ran before runs", async () => {
-      slowly("6", 60_000)
+      slowly("6", 5_000)
       const rolling = seen("ecs:UpdateService")
       const ran = at.inProcess(deploy, at.deployArgs("6", "c"))
       await rolling

@@ -16,15 +16,21 @@ export interface SessionOptions {
   readonly keys: Keys
   readonly signal?: AbortSignal
   readonly now?: () => Date
+  readonly maxAttempts?: number
+  /** Milliseconds for an answer. */
+  readonly requestTimeout?: number
 }
 
-export function sessionOf(stage: Stage, { endpoint, keys, signal, now }: SessionOptions): Recorded {
+export function sessionOf(
+  stage: Stage,
+  { endpoint, keys, signal, now, maxAttempts = 2, requestTimeout }: SessionOptions,
+): Recorded {
   const settings: AwsSettings & { endpoint: string } = {
     endpoint,
     region: stage.region,
     credentials: async () => keys,
-    maxAttempts: 2,
-    requestHandler: REQUEST_HANDLER,
+    maxAttempts,
+    requestHandler: { ...REQUEST_HANDLER, ...(requestTimeout !== undefined && { requestTimeout }) },
   }
   const said: string[] = []
   const printed: string[] = []

@@ -12,6 +12,8 @@ export interface Shared {
   readonly proxy: AwsProxy
   readonly stage: Stage
   readonly account: StandingAccount
+  /** Folder of the templates that stand. */
+  readonly assembly: string
   /** What runs: an image by its digest for each name. */
   readonly images: Readonly<Record<string, string>>
   /** Configurations of images by their digests. */
@@ -42,7 +44,7 @@ async function make(): Promise<Shared> {
   const ministack = await startMinistack({ hostedZone: certificate.zoneId, permissions: true })
   const proxy = await AwsProxy.open(ministack.url)
   const standing = account("111111111111", ministack.url, of.region)
-  await stand(of, standing)
+  const assembly = await stand(of, standing)
   const blobs = new Map<string, string>()
   const images: Record<string, string> = {}
   for (const name of ROLLED_OUT) {
@@ -57,7 +59,7 @@ async function make(): Promise<Shared> {
   ])
   registry(proxy, blobs)
   serviceQuotas(proxy, quotas, denied)
-  return { ministack, proxy, stage: of, account: standing, images, blobs, denied, quotas }
+  return { ministack, proxy, stage: of, account: standing, assembly, images, blobs, denied, quotas }
 }
 
 /** The emulator allows the download or not, and names an address of AWS: here it is the proxy's, which has the blob. */

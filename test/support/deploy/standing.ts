@@ -8,6 +8,7 @@ import { ECRClient, PutImageCommand } from "@aws-sdk/client-ecr"
 import { AttachUserPolicyCommand, CreateAccessKeyCommand, CreateUserCommand, IAMClient } from "@aws-sdk/client-iam"
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3"
 import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm"
+import { plannedStacks } from "../../../deploy/src/plan/stacks.ts"
 import { stageApp } from "../../../infra/src/app.ts"
 import { type ImageName, repositoryName, STACKS, type StackName, stackName } from "../../../infra/src/names.ts"
 import type { Stage } from "../../../infra/src/stage.ts"
@@ -62,6 +63,7 @@ export async function stand(
   await new SSMClient(settings(of)).send(new PutParameterCommand(parameter))
   await s3.send(new CreateBucketCommand({ Bucket: bucket }))
   await makeZone(of)
+  const tags = new Map(plannedStacks(assembly).map((stack) => [stack.name, stack.tags]))
   for (const stack of stacks) {
     const { files } = JSON.parse(readFileSync(join(assembly, `${stack}.assets.json`), "utf8")) as {
       files: Record<string, { source: { path: string }; destinations: Record<string, { objectKey: string }> }>
@@ -72,7 +74,8 @@ export async function stand(
       await s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body: readFileSync(join(assembly, source.path)) }))
       if (source.path === `${stack}.template.json`) url = `${of.endpoint}/${bucket}/${Key}`
     }
-    await create(of, stackName(stage.name, stack), { TemplateURL: url })
+    const Tags = Object.entries(tags.get(stack) ?? {}).map(([Key, Value]) => ({ Key, Value }))
+    await create(of, stackName(stage.name, stack), { TemplateURL: url, Tags })
   }
   return assembly
 }

@@ -1,5 +1,5 @@
 """What ministack takes some requests' action and resource for under AUTH, where AWS' Service Authorization Reference
-says otherwise: GetAlias is no ListAliases, a service is no cluster, parameters have names, and a simulation is about its role.
+says otherwise: GetAlias is no ListAliases, a service is no cluster, parameters and repositories have names, and a simulation is about its role.
 """
 
 import json
@@ -24,6 +24,8 @@ def resource_of(service, method, path, headers, body, query_params, region, acco
         return f"arn:aws:ecs:{region}:{account_id}:service/{asked['cluster']}/{asked['services'][0]}"
     if service == "ssm" and headers.get("x-amz-target", "").endswith(".GetParameters"):
         return f"arn:aws:ssm:{region}:{account_id}:parameter/{json.loads(body)['Names'][0].lstrip('/')}"
+    if service == "ecr" and headers.get("x-amz-target", "").endswith(".DescribeRepositories"):
+        return f"arn:aws:ecr:{region}:{account_id}:repository/{json.loads(body)['repositoryNames'][0]}"
     if service == "iam":
         source = parse_qs(body.decode()).get("PolicySourceArn")
         if source:
