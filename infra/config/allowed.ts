@@ -318,7 +318,7 @@ function pipeline(
         ...record("dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"),
         ...on(
           stacks,
-          "cloudformation:ContinueUpdateRollback cloudformation:CreateChangeSet cloudformation:DeleteChangeSet cloudformation:DescribeChangeSet cloudformation:DescribeStackEvents cloudformation:DescribeStacks cloudformation:ExecuteChangeSet cloudformation:GetTemplate cloudformation:ListStackResources cloudformation:UpdateTerminationProtection",
+          "cloudformation:ContinueUpdateRollback cloudformation:CreateChangeSet cloudformation:DeleteChangeSet cloudformation:DeleteStack cloudformation:DescribeChangeSet cloudformation:DescribeStackEvents cloudformation:DescribeStacks cloudformation:ExecuteChangeSet cloudformation:GetTemplate cloudformation:ListStackResources cloudformation:UpdateTerminationProtection",
         ),
         // The scheduled fetch takes over its image; the egress moves.
         ...on(

@@ -329,6 +329,12 @@ const executeChangeSets: Part = (place) => [
     ],
     resources: stacks(place),
   },
+  {
+    why: "What a creation that failed has left goes first; stacks that stand are kept by their own protection",
+    actions: ["cloudformation:DeleteStack"],
+    resources: stacks(place),
+    seldom: true,
+  },
 ]
 
 /** With the template as it is: the role that CloudFormation takes stays, too. */

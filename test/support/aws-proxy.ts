@@ -135,12 +135,25 @@ function callOf(method: string, path: string, headers: IncomingHttpHeaders, body
   return { action, signer, method, path, headers, body }
 }
 
-/** Source: Lambda API reference, “Request syntax” of each; S3 API reference. */
+/** By method and the path after the function's. Source: Lambda API reference, “Request syntax” of each. */
+const LAMBDA: Readonly<Record<string, string>> = {
+  "GET configuration": "GetFunctionConfiguration",
+  "GET aliases/one": "GetAlias",
+  "PUT aliases/one": "UpdateAlias",
+  "DELETE aliases/one": "DeleteAlias",
+  "GET aliases": "ListAliases",
+  "POST aliases": "CreateAlias",
+  "GET versions": "ListVersionsByFunction",
+  "POST versions": "PublishVersion",
+  "POST invocations": "InvokeFunction",
+}
+
+/** Source: S3 API reference. */
 function restAction(service: string, method: string, path: string): string | undefined {
   const { pathname, searchParams } = new URL(path, "http://host")
-  if (service === "lambda" && method === "GET") {
-    if (/\/functions\/[^/]+\/configuration$/.test(pathname)) return "GetFunctionConfiguration"
-    if (/\/functions\/[^/]+\/aliases\/[^/]+$/.test(pathname)) return "GetAlias"
+  if (service === "lambda") {
+    const of = pathname.replace(/^.*\/functions\/[^/]+\//, "").replace(/^aliases\/[^/]+$/, "aliases/one")
+    return LAMBDA[`${method} ${of}`]
   }
   if (service === "s3") {
     if (searchParams.has("location")) return "GetBucketLocation"

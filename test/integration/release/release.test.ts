@@ -1,11 +1,14 @@
 /** `deploy` and `rollback` over HTTP, from an empty account on: what they do, and that a failure is one. */
 import { mkdirSync, readFileSync } from "node:fs"
+import { ECSClient, ListTaskDefinitionsCommand } from "@aws-sdk/client-ecs"
 import { expect } from "chai"
 import { deploy } from "../../../deploy/src/deploy.ts"
 import type { Plan } from "../../../deploy/src/plan/plan.ts"
 import { rollback } from "../../../deploy/src/rollback.ts"
 import { STACKS } from "../../../infra/src/names.ts"
+import { permissionsOf } from "../../../infra/src/permissions.ts"
 import { commitOf, Deployable } from "../../support/deploy/deployable.ts"
+import { settings } from "../../support/deploy/standing.ts"
 import { describeWith } from "../../support/needs.ts"
 import { python } from "../../support/python.ts"
 
@@ -69,6 +72,23 @@ describeWith([python], "a release", function () {
       ])
       expect(stdout).to.match(/^# deploy of development: succeeded\n/)
       expect(`${stdout}\n`).to.equal(readFileSync(`${folder}/report.md`, "utf8"))
+    })
+
+    it("sends nothing that its table of permissions has not", () => {
+      const place = {
+        partition: "aws",
+        region: at.stage.region,
+        account: at.account.id,
+        stage: at.stage.name,
+        deliveryKeyArn: "any",
+      }
+      const allowed = new Set(
+        [...permissionsOf("plan", place), ...permissionsOf("deploy", place)].flatMap(({ actions }) => actions),
+      )
+      // Templates and assets are written with the bootstrap stack's role, which the session takes.
+      const sent = at.proxy.actions().filter((action) => !/^(sts:|s3:|[A-Z]+ )/.test(action))
+      expect(sent.filter((action) => !allowed.has(action))).to.deep.equal([])
+      expect(sent).to.include.members(["cloudformation:ExecuteChangeSet", "ecs:RunTask", "lambda:PublishVersion"])
     })
 
     it("is asked about where users ask: under the stage's name, at each service's path", () => {
@@ -212,6 +232,28 @@ describeWith([python], "a release", function () {
       at.proxy.off()
       at.proxy.off()
       expect(code, text).to.equal(0)
+      await expectRuns("b")
+    })
+  })
+
+  describe("that succeeds", () => {
+    it("deregisters old revisions, which failures left alone, but the newest and what is in use", async () => {
+      const client = new ECSClient(settings(at.account))
+      const revisions = async () => {
+        const { taskDefinitionArns = [] } = await client.send(
+          new ListTaskDefinitionsCommand({ familyPrefix: SERVICE, status: "ACTIVE" }),
+        )
+        return taskDefinitionArns.filter((arn) => arn.includes(`/${SERVICE}:`)).map((arn) => arn.split(":").at(-1))
+      }
+      const before = await revisions()
+      expect(before.length, before.join()).to.be.above(3)
+      const { code, text } = await at.inProcess(deploy, [...at.deployArgs("b", "4"), "--keep=1"])
+      expect(code, text).to.equal(0)
+      expect(text).to.contain(`Deregistered: ${SERVICE}:`)
+      const after = await revisions()
+      client.destroy()
+      // The stack's own, the one that runs, and the newest.
+      expect(after.length, after.join()).to.be.within(1, 3)
       await expectRuns("b")
     })
   })

@@ -38,7 +38,7 @@ import { account, type StandingAccount, settings, stand } from "./standing.ts"
 const MAIN = resolve(ROOT, "deploy/src/main.ts")
 const ACCOUNT = "111111111111"
 /** Seconds, so that a suite need not wait. */
-const QUICK = ["--poll=0.05", "--smoke-seconds=1"]
+const QUICK = ["--poll=0.05", "--smoke-seconds=1", "--keep=100"]
 const PROBLEM = "application/problem+json; charset=utf-8"
 
 export interface SmokeAnswer {
@@ -167,7 +167,8 @@ export class Deployable {
     const changes = ["deploy", "rollback"].includes(args[0] ?? "")
     const quick = changes ? [...QUICK, `--smoke-url=${this.#url}`] : []
     const keys = this.account.root
-    return execa(process.execPath, [MAIN, ...args, `--stage=${this.stage.name}`, ...quick], {
+    const [command = "", ...flags] = args
+    return execa(process.execPath, [MAIN, command, `--stage=${this.stage.name}`, ...quick, ...flags], {
       extendEnv: false,
       env: { ...environment(this.proxy.url, keys), PATH: "/nonexistent", CDK_DISABLE_CLI_TELEMETRY: "true", ...env },
       reject: false,
@@ -210,7 +211,7 @@ export class Deployable {
     { signal, endpoint = this.proxy.url }: { readonly signal?: AbortSignal; readonly endpoint?: string } = {},
   ): Promise<Outcome & Recorded> {
     const session = sessionOf(this.stage, { endpoint, keys: this.account.root, ...(signal && { signal }) })
-    const flags = [...args.filter((one) => one.startsWith("--")), ...QUICK, `--smoke-url=${this.#url}`]
+    const flags = [...QUICK, `--smoke-url=${this.#url}`, ...args.filter((one) => one.startsWith("--"))]
     const values = flags.map((one) => one.slice("--".length).split(/=(.*)/s))
     const quiet = { ...session, root: this.#folder }
     // For the CDK's toolkit, which makes clients of its own.
