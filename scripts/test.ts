@@ -33,6 +33,7 @@ const SUITES: readonly Lane[] = [
   { script: "test:integration:fetcher", suite: "integration" },
   { script: "test:integration:services", suite: "services" },
   { script: "test:integration:deploy", suite: "deploy" },
+  { script: "test:integration:release", suite: "release" },
   { script: "test:integration:infra", suite: "infra" },
   { script: "test:e2e", suite: "e2e" },
 ]

@@ -21,9 +21,10 @@ export const history: Command = {
   },
 }
 
-function line({ commit, who, command, startedAt, endedAt, outcome, reason }: Release): string {
+function line({ commit, who, command, startedAt, endedAt, outcome, reason, step }: Release): string {
   const seconds =
     endedAt === undefined ? "" : ` in ${Math.round((Date.parse(endedAt) - Date.parse(startedAt)) / 1000)} s`
-  const why = reason === undefined ? "" : `: ${reason}`
+  const at = outcome === "running" && step !== undefined ? `, in the step ${step}` : ""
+  const why = reason === undefined ? at : `: ${reason}`
   return `${startedAt}  ${commit.slice(0, 12)}  ${command}  ${outcome}${seconds}  ${who}${why}`
 }

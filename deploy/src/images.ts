@@ -8,7 +8,9 @@ import {
   type NOTHING_ROLLED_OUT,
   ROLLED_OUT,
   type RolledOutName,
+  repositoryName,
 } from "../../infra/src/names.ts"
+import type { Identity } from "./identity.ts"
 import { EXIT, Refusal } from "./refusal.ts"
 import type { Session } from "./session.ts"
 
@@ -27,6 +29,17 @@ export interface ImagePlace {
 /** @returns undefined where it is no address of an image by digest */
 export function placeOf(uri: ImageUri): ImagePlace | undefined {
   return URI.exec(uri)?.groups as ImagePlace | undefined
+}
+
+/** An image of the account's own registry: a digest alone is approved, and no file says where it is from. */
+export function imageUri(
+  { account, partition }: Pick<Identity, "account" | "partition">,
+  { name, region }: Pick<Session["stage"], "name" | "region">,
+  image: ImageName,
+  digest: string,
+): ImageUri {
+  const suffix = partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
+  return `${account}.dkr.ecr.${region}.${suffix}/${repositoryName(name, image)}@${digest}`
 }
 
 /** What the parameters hold: an image, `none` before the first rollout, or undefined where a parameter is not there. */

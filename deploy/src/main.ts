@@ -8,7 +8,7 @@ import { COMMANDS } from "./commands.ts"
 import { credentialsOf } from "./credentials.ts"
 import { Masking } from "./masking.ts"
 import { EXIT, Refusal, refusalOf } from "./refusal.ts"
-import { Aws, REQUEST_HANDLER } from "./session.ts"
+import { Aws, REQUEST_HANDLER, type Terminal } from "./session.ts"
 
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 const MAX_ATTEMPTS = 6
@@ -16,14 +16,23 @@ const MAX_ATTEMPTS = 6
 const masking = new Masking()
 const say = (line: string) => process.stderr.write(`${masking.mask(line)}\n`)
 
+const TERMINAL: Terminal = {
+  size: () => ({ columns: process.stderr.columns ?? 80, rows: process.stderr.rows ?? 24 }),
+  write: (text) => process.stderr.write(text),
+}
+
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(argv: readonly string[]): Promise<number> {
   const stopped = new AbortController()
   let signalled: number | undefined
   for (const [signal, code] of Object.entries(SIGNALS)) {
-    process.once(signal, () => {
-      signalled ??= code
+    process.on(signal, () => {
+      if (signalled !== undefined) {
+        say(`deploy: stopped by ${signal} again, at once; what was begun is left as it is`)
+        process.exit(code)
+      }
+      signalled = code
       stopped.abort(new Refusal(code, `stopped by ${signal}`))
     })
   }
@@ -55,10 +64,15 @@ async function main(argv: readonly string[]): Promise<number> {
     const root = resolve(import.meta.dirname, "../..")
     // Source: no-color.org.
     const colours = process.stdout.isTTY && (process.env["NO_COLOR"] ?? "") === ""
-    const session = { stage, aws, say, print, colours, signal: stopped.signal, now: () => new Date(), root }
-    return await command.run(session, values)
+    const terminal = process.stderr.isTTY && process.env["TERM"] !== "dumb" ? TERMINAL : undefined
+    const mask = (text: string) => masking.mask(text)
+    const signal = stopped.signal
+    const session = { stage, aws, say, print, colours, signal, now: () => new Date(), root, mask }
+    return await command.run({ ...session, ...(terminal && { terminal }) }, values)
   } catch (error) {
-    return told(signalled === undefined ? refusalOf(error) : stopped.signal.reason, error, verbose)
+    // A command that was stopped may say what it left; else whatever broke off is the stop itself.
+    const own = error instanceof Refusal && error.exitCode === signalled
+    return told(signalled === undefined || own ? refusalOf(error) : stopped.signal.reason, error, verbose)
   } finally {
     aws?.destroy()
   }

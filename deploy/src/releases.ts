@@ -23,6 +23,10 @@ const KIND = "release"
 export const OUTCOMES = ["running", "succeeded", "failed", "rolled-back"] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
+/** Where a change is on its way: what a successor has to finish, or to take back. */
+export const STEPS = ["stacks", "database", "rollout", "verification"] as const
+export type Step = (typeof STEPS)[number]
+
 export interface Release {
   /** Sorts by the time of its beginning. */
   readonly id: string
@@ -50,6 +54,10 @@ export interface Release {
   readonly planDigest?: string
   /** The lock's term under which it was written. */
   readonly term?: number
+  /** The last that was begun. */
+  readonly step?: Step
+  /** What of each unit stood before the rollout, by `<target>/<unit>`; empty where nothing did. */
+  readonly standing?: Readonly<Record<string, string>>
 }
 
 export type Beginning = Pick<
@@ -92,6 +100,33 @@ export class Releases {
       { ...(abortSignal && { abortSignal }) },
     )
     return release
+  }
+
+  /**
+   * Before the step is begun.
+   *
+   * @param standing for the rollout: what to go back to
+   * @throws Refusal it is not running
+   */
+  async step(id: string, step: Step, standing?: Release["standing"], abortSignal?: AbortSignal): Promise<void> {
+    try {
+      await this.#client.send(
+        new UpdateItemCommand({
+          TableName: this.#table,
+          Key: itemOf({ kind: KIND, id }),
+          UpdateExpression: `SET #step = :step${standing === undefined ? "" : ", standing = :standing"}`,
+          ConditionExpression: "outcome = :running",
+          ExpressionAttributeNames: { "#step": "step" },
+          ExpressionAttributeValues: itemOf({ ":running": "running", ":step": step, ":standing": standing }),
+        }),
+        { ...(abortSignal && { abortSignal }) },
+      )
+    } catch (error) {
+      if (!isRefusedCondition(error)) throw error
+      throw new Refusal(EXIT.busy, `release ${id} was ended by another meanwhile; nothing more is changed`, {
+        cause: error,
+      })
+    }
   }
 
   /**
@@ -198,6 +233,8 @@ export function releaseOf(item: Item): Release {
     }),
   )
   const term = number(item, "term")
+  const step = STEPS.find((one) => one === text(item, "step"))
+  const standing = texts(item, "standing")
   return {
     id: required("id"),
     commit: required("commit"),
@@ -209,6 +246,8 @@ export function releaseOf(item: Item): Release {
     previousImages: texts(item, "previousImages") ?? {},
     ...optional,
     ...(term !== undefined && { term }),
+    ...(step !== undefined && { step }),
+    ...(standing !== undefined && { standing }),
   }
 }
 

@@ -16,6 +16,17 @@ export interface Session {
   readonly colours?: boolean
   /** The repository's root. */
   readonly root: string
+  /** Where a table may be redrawn in place; not where stderr is no terminal. */
+  readonly terminal?: Terminal
+  /** For texts that go elsewhere than to {@link say} and {@link print}. */
+  readonly mask?: (text: string) => string
+}
+
+export interface Terminal {
+  /** In characters, at this moment. */
+  readonly size: () => { readonly columns: number; readonly rows: number }
+  /** As it is: with what moves the cursor. */
+  readonly write: (text: string) => void
 }
 
 /** What every client of the AWS SDK is made with; endpoints are the SDK's own matter (`AWS_ENDPOINT_URL`). */

@@ -1,7 +1,8 @@
-/** One update of a deployed stack, from the request to the last event of that very update. */
+/** One operation on a stack, from the request to the last event of that very operation. */
 import { randomUUID } from "node:crypto"
 import { setTimeout as pause } from "node:timers/promises"
 import {
+  type Capability,
   type CloudFormationClient,
   DescribeStackEventsCommand,
   DescribeStacksCommand,
@@ -11,14 +12,25 @@ import {
 } from "@aws-sdk/client-cloudformation"
 import { EXIT, Refusal, refusalOf } from "./refusal.ts"
 
-/** How an update ended. Source: CloudFormation user guide, "Stack status codes". */
-export type Ending = "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE" | "UPDATE_ROLLBACK_FAILED" | "UPDATE_FAILED"
-const ENDINGS: ReadonlySet<string> = new Set<Ending>([
+/** How an operation ended. Source: CloudFormation user guide, "Stack status codes". */
+const ENDING = [
+  "CREATE_COMPLETE",
+  "CREATE_FAILED",
+  "ROLLBACK_COMPLETE",
+  "ROLLBACK_FAILED",
   "UPDATE_COMPLETE",
+  "UPDATE_FAILED",
   "UPDATE_ROLLBACK_COMPLETE",
   "UPDATE_ROLLBACK_FAILED",
-  "UPDATE_FAILED",
-])
+  "DELETE_COMPLETE",
+  "DELETE_FAILED",
+] as const
+export type Ending = (typeof ENDING)[number]
+const ENDINGS: ReadonlySet<string> = new Set(ENDING)
+/** Templates of ours hold roles with names. Source: API reference, UpdateStack, "Capabilities". */
+const CAPABILITIES: Capability[] = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+/** What else failed once something did. Source: CloudFormation's own words for it. */
+const DRAWN_ALONG = /^Resource (creation|update|deletion) cancelled/i
 
 export interface Updated {
   readonly ending: Ending
@@ -78,6 +90,24 @@ export class StackUpdates {
     value: string,
     tokenPrefix: string,
   ): Promise<string | undefined> {
+    return await this.#update(stack, tokenPrefix, { [key]: value })
+  }
+
+  /**
+   * With template and parameters as they are: what changes is what an SSM parameter holds.
+   *
+   * @param tokenPrefix as of {@link setParameter}
+   * @returns as of {@link setParameter}
+   */
+  async again(stack: DeployedStack, tokenPrefix: string): Promise<string | undefined> {
+    return await this.#update(stack, tokenPrefix, {})
+  }
+
+  async #update(
+    stack: DeployedStack,
+    tokenPrefix: string,
+    values: Readonly<Record<string, string>>,
+  ): Promise<string | undefined> {
     const token = `${tokenPrefix}-${randomUUID()}`
     try {
       await this.#asked(() =>
@@ -86,12 +116,11 @@ export class StackUpdates {
             StackName: stack.id,
             UsePreviousTemplate: true,
             Parameters: [...stack.parameters.keys()].map((name) =>
-              name === key
-                ? { ParameterKey: name, ParameterValue: value }
-                : { ParameterKey: name, UsePreviousValue: true },
+              values[name] === undefined
+                ? { ParameterKey: name, UsePreviousValue: true }
+                : { ParameterKey: name, ParameterValue: values[name] },
             ),
-            // The template holds roles. Source: API reference, UpdateStack, "Capabilities".
-            Capabilities: ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+            Capabilities: CAPABILITIES,
             // A time-out and a second attempt of the SDK are one update.
             ClientRequestToken: token,
           }),
@@ -111,10 +140,14 @@ export class StackUpdates {
   }
 
   /**
-   * Tells the events of one update as they come, until its last. A status that is not of that update is never taken for
-   * its end, and the clean-up after it (when what it replaced is deleted) belongs to it.
+   * Tells the events of one operation as they come, until its last. A status that is not of that operation is never taken
+   * for its end, and the clean-up after it (when what it replaced is deleted) belongs to it.
    */
-  async watch(stack: DeployedStack, token: string, { pollMs, signal, onEvent }: Watching): Promise<Updated> {
+  async watch(
+    stack: Pick<DeployedStack, "id">,
+    token: string,
+    { pollMs, signal, onEvent }: Watching,
+  ): Promise<Updated> {
     const told = new Set<string>()
     let reason = ""
     for (;;) {
@@ -129,12 +162,14 @@ export class StackUpdates {
         told.add(event.EventId ?? "")
         onEvent(event)
         const status = event.ResourceStatus ?? ""
-        if (reason === "" && status.endsWith("_FAILED")) {
+        if (reason === "" && status.endsWith("_FAILED") && !DRAWN_ALONG.test(event.ResourceStatusReason ?? "")) {
           reason = `${event.LogicalResourceId}: ${(event.ResourceStatusReason ?? status).replaceAll(/\s+/g, " ").trim()}`
         }
         if (isOver(event, stack.id)) return { ending: status as Ending, reason, at: event.Timestamp }
       }
-      await pause(pollMs, undefined, { signal })
+      await pause(pollMs, undefined, { signal }).catch((error: unknown) => {
+        throw signal.aborted ? signal.reason : error
+      })
     }
   }
 

@@ -1,9 +1,14 @@
 /** `status`: what runs at this moment, and whether somebody changes it. */
+import { unfinished } from "./apply/recovery.ts"
 import type { Command } from "./command.ts"
 import { runningImages } from "./images.ts"
 import { lockOf } from "./lock.ts"
+import { Releases } from "./releases.ts"
 import type { Unit } from "./targets/target.ts"
 import { TARGETS } from "./targets/targets.ts"
+
+/** Records that are looked at, the newest first. */
+const LOOKED_AT = 20
 
 export const status: Command = {
   name: "status",
@@ -11,16 +16,21 @@ export const status: Command = {
   flags: {},
   async run(session, values) {
     const { stage, signal } = session
-    const [units, images, lock] = await Promise.all([
+    const [units, images, lock, newest] = await Promise.all([
       Promise.all(TARGETS.map((target) => target.units(session, signal))).then((all) => all.flat()),
       runningImages(session, signal),
       lockOf(session, signal),
+      new Releases(session).newest(LOOKED_AT, signal),
     ])
+    const expired = lock !== undefined && lock.leaseUntil <= session.now().toISOString()
+    // Whoever holds the lock goes on with its own.
+    const left = newest.find(({ outcome, term }) => outcome === "running" && (lock?.term !== term || expired))
     if (values["json"]) {
-      session.print(JSON.stringify({ stage: stage.name, units, images, lock: lock ?? null }, null, 2))
+      session.print(
+        JSON.stringify({ stage: stage.name, units, images, lock: lock ?? null, unfinished: left ?? null }, null, 2),
+      )
       return 0
     }
-    const expired = lock !== undefined && lock.leaseUntil <= session.now().toISOString()
     session.print(
       [
         ...(units.length === 0 ? ["nothing of it is deployed yet"] : units.map(unitText)),
@@ -29,6 +39,12 @@ export const status: Command = {
         lock === undefined
           ? "lock: free"
           : `lock: ${lock.who}, ${lock.command}, since ${lock.since}, ${expired ? "lease ran out" : "lease until"} ${lock.leaseUntil}`,
+        ...(left === undefined
+          ? []
+          : [
+              unfinished(left),
+              `  the next deploy finishes it or takes it back: npm run deploy -- deploy --stage=${stage.name} …, or rollback`,
+            ]),
       ].join("\n"),
     )
     return 0

@@ -271,25 +271,6 @@ function pipeline(
     ...on([bootstrap("file-publishing")], "sts:AssumeRole"),
     ...on([bootstrap("cfn-exec")], "iam:PassRole", passed("cloudformation.amazonaws.com")),
   ]
-  const reads = [
-    ...on(
-      [...stacks, "cloudformation stack/CDKToolkit/*"],
-      "cloudformation:DescribeStackEvents cloudformation:DescribeStacks cloudformation:GetTemplate cloudformation:GetTemplateSummary cloudformation:ListStackResources",
-    ),
-    ...on(stacks, "cloudformation:DescribeChangeSet cloudformation:ListChangeSets"),
-    ...on(["ssm parameter/cdk-bootstrap/hnb659fds/version", ...images], "ssm:GetParameter ssm:GetParameters"),
-    ...on(
-      [`ecr repository/${name}/*`],
-      "ecr:BatchGetImage ecr:DescribeImageScanFindings ecr:DescribeImages ecr:GetDownloadUrlForLayer",
-    ),
-    ...on(
-      rollouts,
-      "ecs:DescribeServiceDeployments ecs:DescribeServiceRevisions ecs:DescribeServices ecs:ListServiceDeployments",
-    ),
-    ...on(lambda, "lambda:GetAlias lambda:GetFunction lambda:GetFunctionConfiguration lambda:ListVersionsByFunction"),
-    ...on([`s3 cdk-hnb659fds-assets-\${AWS::AccountId}-${region}/*`], "s3:GetObject"),
-    ...on(["*"], "ecr:GetAuthorizationToken ecs:DescribeTaskDefinition"),
-  ]
   const record = (actions: string) => [
     ...on([`dynamodb table/${name}-releases`], actions),
     ...on(
@@ -333,13 +314,20 @@ function pipeline(
     [`${name}-pipeline-deploy`]: {
       trust,
       may: [
-        ...reads,
         ...changeSets,
-        ...record("dynamodb:DeleteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"),
+        ...record("dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"),
         ...on(
           stacks,
-          "cloudformation:ContinueUpdateRollback cloudformation:CreateChangeSet cloudformation:DeleteChangeSet cloudformation:ExecuteChangeSet cloudformation:UpdateTerminationProtection",
+          "cloudformation:ContinueUpdateRollback cloudformation:CreateChangeSet cloudformation:DeleteChangeSet cloudformation:DeleteStack cloudformation:DescribeChangeSet cloudformation:DescribeStackEvents cloudformation:DescribeStacks cloudformation:ExecuteChangeSet cloudformation:GetTemplate cloudformation:ListStackResources cloudformation:UpdateTerminationProtection",
         ),
+        // The scheduled fetch takes over its image; the egress moves.
+        ...on(
+          [`cloudformation stack/${name}-neo/*`, `cloudformation stack/${name}-network/*`],
+          "cloudformation:UpdateStack",
+        ),
+        ...on([`s3 cdk-hnb659fds-assets-\${AWS::AccountId}-${region}/*`], "s3:GetObject"),
+        ...on(["ssm parameter/cdk-bootstrap/hnb659fds/version"], "ssm:GetParameter"),
+        ...on(images, "ssm:GetParameters ssm:PutParameter"),
         ...on(
           tasks.map((task) => `ecs task-definition/${name}-${task}:*`),
           "ecs:RegisterTaskDefinition ecs:TagResource",
@@ -350,23 +338,37 @@ function pipeline(
           `ArnEquals ecs:cluster ecs cluster/${name}-data`,
         ),
         ...on([`ecs task/${name}-data/*`], "ecs:TagResource", "StringEquals ecs:CreateAction RunTask"),
+        ...on([`ecs task/${name}-data/*`], "ecs:StopTask"),
         ...on(rollouts.slice(0, 2), "ecs:StopServiceDeployment ecs:UpdateService"),
         ...on(
-          ["platform", "data"].flatMap((cluster) => [
+          rollouts,
+          "ecs:DescribeServiceDeployments ecs:DescribeServiceRevisions ecs:DescribeServices ecs:ListServiceDeployments",
+        ),
+        ...on(
+          ["platform", "data", "neo"].flatMap((cluster) => [
             `ecs task/${name}-${cluster}/*`,
             `ecs container-instance/${name}-${cluster}/*`,
           ]),
-          "ecs:DescribeTasks ecs:ListTasks ecs:StopTask",
+          "ecs:DescribeTasks ecs:ListTasks",
         ),
-        ...on(["*"], "ecs:DeregisterTaskDefinition ecs:ListTaskDefinitions"),
+        ...on(
+          ["*"],
+          "cloudformation:ListStacks ecs:DeregisterTaskDefinition ecs:DescribeTaskDefinition ecs:ListTaskDefinitions",
+        ),
         ...on(
           tasks.flatMap((task) => [`iam role/${name}-${task}-task`, `iam role/${name}-${task}-execution`]),
           "iam:PassRole",
           passed("ecs-tasks.amazonaws.com"),
         ),
-        ...on(images, "ssm:PutParameter"),
-        ...on(lambda, "lambda:CreateAlias lambda:InvokeFunction lambda:PublishVersion lambda:UpdateAlias"),
+        ...on(
+          lambda,
+          "lambda:CreateAlias lambda:DeleteAlias lambda:GetAlias lambda:GetFunctionConfiguration lambda:InvokeFunction lambda:ListAliases lambda:ListVersionsByFunction lambda:PublishVersion lambda:UpdateAlias",
+        ),
+        // Of versions alone.
+        ...on(lambda.slice(1), "lambda:DeleteFunction"),
+        ...on(["acm certificate/*"], "acm:DescribeCertificate"),
         ...on([`logs log-group:/perigee/${stage}/*`], "logs:FilterLogEvents logs:GetLogEvents"),
+        ...on([`logs log-group:/aws/lambda/${name}-neows:*`], "logs:FilterLogEvents"),
       ],
     },
   }

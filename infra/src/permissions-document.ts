@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs"
 import { resolve } from "node:path"
 import {
+  DEPLOY_COMMANDS,
   PERMITTED_COMMANDS,
   type Permission,
   type PermittedCommand,
@@ -24,7 +25,8 @@ const HEAD = `# Permissions
 
 What each command of \`npm run deploy\` needs in the account, and no more. Made of the table in
 [\`infra/src/permissions.ts\`](../infra/src/permissions.ts) by \`npm run permissions\`; the role \`perigee-<stage>-pipeline-plan\`
-is made of the same table: ${PLAN_COMMANDS.join(", ")}.
+is made of the same table: ${PLAN_COMMANDS.join(", ")}; and the role \`perigee-<stage>-pipeline-deploy\`, too:
+${DEPLOY_COMMANDS.join(", ")}. \`destroy\` is no pipeline's, but a person's.
 
 Put the stage's name, its account and region in place of \`<stage>\`, \`<account>\` and \`<region>\`. Every command asks STS who
 it is, which needs no permission. A statement marked *through* is needed by the service named there, on the caller's behalf:
@@ -36,7 +38,8 @@ its policy, which it uses up, and each with one action after the other taken out
 open. The same tests record what \`bootstrap\` sends. The emulator lets everybody push and has no Service Quotas: what
 \`publish\` asks of the registry, and quotas, the test itself denies, by AWS' list of the actions behind each request. Of the
 actions on the bootstrap bucket, and of what is marked *through* (KMS, and the rights that CloudFormation borrows), nothing
-is tried: that is read from AWS' documentation.
+is tried: that is read from AWS' documentation. Of \`deploy\`, \`rollback\` and \`destroy\` a test records what they send, and
+holds that their tables have all of it.
 `
 
 /** @returns the document as Markdown */

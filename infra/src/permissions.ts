@@ -5,10 +5,21 @@
  */
 import { clusterName, functionName, imageParameter, ROLLED_OUT, releasesTable, STACKS, stackName } from "./names.ts"
 import type { ActionWithoutResource } from "./stacks/allow.ts"
+import { SERVICES } from "./stage.ts"
 
 /** Commands that read, and make nothing run. */
 export const PLAN_COMMANDS = ["publish", "verify", "plan", "diff", "status", "history"] as const
-export const PERMITTED_COMMANDS = ["bootstrap", ...PLAN_COMMANDS] as const
+/** Commands that change what runs, by an approved plan or back to what was good, and what goes with them. */
+export const DEPLOY_COMMANDS = ["deploy", "rollback", "status", "history", "logs", "move-egress"] as const
+export const PERMITTED_COMMANDS = [
+  "bootstrap",
+  ...PLAN_COMMANDS,
+  "deploy",
+  "rollback",
+  "logs",
+  "move-egress",
+  "destroy",
+] as const
 export type PermittedCommand = (typeof PERMITTED_COMMANDS)[number]
 
 /** Where a policy is for; texts, or tokens of CDK. */
@@ -299,6 +310,160 @@ const deliveryKey: Part = (place) => [
   },
 ]
 
+const lockAndRecord = releases(
+  "The lock and the record of releases",
+  "dynamodb:GetItem",
+  "dynamodb:PutItem",
+  "dynamodb:Query",
+  "dynamodb:UpdateItem",
+)
+
+const executeChangeSets: Part = (place) => [
+  {
+    why: "Approved change sets are executed, and each watched by its own events",
+    actions: [
+      "cloudformation:DescribeStackEvents",
+      "cloudformation:ExecuteChangeSet",
+      "cloudformation:ListStackResources",
+      "cloudformation:UpdateTerminationProtection",
+    ],
+    resources: stacks(place),
+  },
+  {
+    why: "What a creation that failed has left goes first; stacks that stand are kept by their own protection",
+    actions: ["cloudformation:DeleteStack"],
+    resources: stacks(place),
+    seldom: true,
+  },
+]
+
+/** With the template as it is: the role that CloudFormation takes stays, too. */
+const takeOverImage: Part = (place) => [
+  {
+    why: "The scheduled fetch takes over its image: its stack is updated as it is",
+    actions: ["cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks", "cloudformation:UpdateStack"],
+    resources: stacks(place, ["neo"]),
+  },
+]
+
+const writeImageParameters: Part = (place) => [
+  {
+    why: "Which images run, after a rollout",
+    actions: ["ssm:PutParameter"],
+    resources: ROLLED_OUT.map((name) => arn(place, "ssm", `parameter${imageParameter(place.stage, name)}`)),
+  },
+]
+
+/** One-off tasks by name: their task definitions' families and roles are called after them. */
+const ONE_OFF = SERVICES.flatMap((service) => [`${service}-roles`, `${service}-migrate`])
+/** Every task that a deploy registers or passes roles to. */
+const TASKS = [...SERVICES, ...ONE_OFF, "get-data"]
+const families = (place: Place, tasks: readonly string[]) =>
+  tasks.map((task) => arn(place, "ecs", `task-definition/perigee-${place.stage}-${task}:*`))
+const tasksOn = (place: Place, kind: string, clusters: readonly ("platform" | "data" | "neo")[]) =>
+  clusters.map((of) => arn(place, "ecs", `${kind}/${clusterName(place.stage, of)}/*`))
+
+const registerRevisions: Part = (place) => [
+  {
+    why: "Task definitions are registered with another image, their tags with them",
+    actions: ["ecs:RegisterTaskDefinition", "ecs:TagResource"],
+    resources: families(place, TASKS),
+  },
+  {
+    why: "Roles of the tasks stay what they are",
+    actions: ["iam:PassRole"],
+    resources: TASKS.flatMap((task) =>
+      ["task", "execution"].map((kind) => iamArn(place, `role/perigee-${place.stage}-${task}-${kind}`)),
+    ),
+    conditions: { StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } },
+  },
+  ...anywhere("Old revisions go", "ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions")(place),
+]
+
+const rollOutServices: Part = (place) => [
+  {
+    why: "Services are brought to another revision, and taken back",
+    actions: ["ecs:StopServiceDeployment", "ecs:UpdateService"],
+    resources: ["service", "service-deployment"].flatMap((kind) => tasksOn(place, kind, ["platform"])),
+  },
+  {
+    why: "What each deployment is of, and how far it is",
+    actions: [
+      "ecs:DescribeServiceDeployments",
+      "ecs:DescribeServiceRevisions",
+      "ecs:DescribeServices",
+      "ecs:ListServiceDeployments",
+    ],
+    resources: ["service", "service-deployment", "service-revision"].flatMap((kind) =>
+      tasksOn(place, kind, ["platform"]),
+    ),
+  },
+  {
+    why: "What tasks run, and why one stopped",
+    actions: ["ecs:DescribeTasks", "ecs:ListTasks"],
+    resources: ["task", "container-instance"].flatMap((kind) => tasksOn(place, kind, ["platform", "data", "neo"])),
+  },
+  {
+    why: "Last lines of a task that stopped",
+    actions: ["logs:GetLogEvents"],
+    resources: [arn(place, "logs", `log-group:/perigee/${place.stage}/*`)],
+  },
+]
+
+const runOneOffTasks: Part = (place): Permission[] => [
+  {
+    why: "Roles and migrations of the database run once, on its own cluster",
+    actions: ["ecs:RunTask"],
+    resources: families(place, ONE_OFF),
+    conditions: { ArnEquals: { "ecs:cluster": arn(place, "ecs", `cluster/${clusterName(place.stage, "data")}`) } },
+  },
+  {
+    why: "They get their definition's tags",
+    actions: ["ecs:TagResource"],
+    resources: tasksOn(place, "task", ["data"]),
+    conditions: { StringEquals: { "ecs:CreateAction": "RunTask" } },
+  },
+  { why: "One that is late is stopped", actions: ["ecs:StopTask"], resources: tasksOn(place, "task", ["data"]) },
+]
+
+const rollOutFunction: Part = (place) => [
+  ...theFunction(
+    "lambda:CreateAlias",
+    "lambda:DeleteAlias",
+    "lambda:GetAlias",
+    "lambda:GetFunctionConfiguration",
+    "lambda:InvokeFunction",
+    "lambda:ListAliases",
+    "lambda:ListVersionsByFunction",
+    "lambda:PublishVersion",
+    "lambda:UpdateAlias",
+  )(place),
+  {
+    why: "Old versions go; of the function itself, which has no version in its name, nothing does",
+    actions: ["lambda:DeleteFunction"],
+    resources: [arn(place, "lambda", `function:${functionName(place.stage)}:*`)],
+  },
+]
+
+const stackResources = readStacks(
+  "What the stacks have",
+  "cloudformation:DescribeStacks",
+  "cloudformation:ListStackResources",
+)
+
+const changeUnits: readonly Part[] = [
+  imageParameters,
+  writeImageParameters,
+  stackResources,
+  takeOverImage,
+  taskDefinitions,
+  registerRevisions,
+  rollOutServices,
+  rollOutFunction,
+  certificate,
+  lockAndRecord,
+]
+
 const PERMISSIONS: Readonly<Record<PermittedCommand, readonly Part[]>> = {
   bootstrap: [bootstrapVersion, cdkBootstrap, deliveryByToolkit],
   publish: [
@@ -355,7 +520,64 @@ const PERMISSIONS: Readonly<Record<PermittedCommand, readonly Part[]>> = {
     taskDefinitions,
     theFunction("lambda:GetAlias", "lambda:GetFunctionConfiguration"),
     imageParameters,
-    releases("The lock", "dynamodb:GetItem"),
+    releases("The lock, and a release that was left", "dynamodb:GetItem", "dynamodb:Query"),
   ],
   history: [releases("The record of releases", "dynamodb:Query")],
+  deploy: [
+    bootstrapVersion,
+    anywhere("Which stacks there are", "cloudformation:ListStacks"),
+    changeSets,
+    executeChangeSets,
+    runOneOffTasks,
+    ...changeUnits,
+  ],
+  rollback: changeUnits,
+  logs: [
+    services,
+    taskDefinitions,
+    stackResources,
+    theFunction("lambda:GetFunctionConfiguration"),
+    (place) => [
+      {
+        why: "The lines",
+        actions: ["logs:FilterLogEvents"],
+        resources: [
+          arn(place, "logs", `log-group:/perigee/${place.stage}/*`),
+          arn(place, "logs", `log-group:/aws/lambda/${functionName(place.stage)}:*`),
+        ],
+      },
+    ],
+  ],
+  "move-egress": [
+    lockAndRecord,
+    (place) => [
+      {
+        why: "The network stack's one parameter is set, and the update watched by its events",
+        actions: ["cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks", "cloudformation:UpdateStack"],
+        resources: stacks(place, ["network"]),
+      },
+    ],
+  ],
+  destroy: [
+    lockAndRecord,
+    imageParameters,
+    writeImageParameters,
+    (place) => [
+      {
+        why: "Stacks are deleted by CloudFormation's own role, and watched; delivery stays",
+        actions: [
+          "cloudformation:DeleteStack",
+          "cloudformation:DescribeStackEvents",
+          "cloudformation:DescribeStacks",
+          "cloudformation:ListStackResources",
+        ],
+        resources: stacks(place, ["network", "data", "platform", "neo"]),
+      },
+      {
+        why: "What remains, and what it costs",
+        actions: ["cloudformation:GetTemplate"],
+        resources: stacks(place, ["delivery"]),
+      },
+    ],
+  ],
 }

@@ -50,6 +50,9 @@ const THERE: StackStatus[] = [
   "UPDATE_ROLLBACK_IN_PROGRESS",
 ]
 
+/** Of what was never made, or is no more: a deploy makes it anew. */
+const HUSKS: ReadonlySet<string> = new Set(["REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "DELETE_COMPLETE"])
+
 /** Milliseconds between two looks at a change set that is being made. */
 const POLL_MS = 1000
 
@@ -106,7 +109,7 @@ export async function deployedStack(
     throw refusalOf(error)
   }
   const status = stack?.StackStatus ?? ""
-  if (stack === undefined || status === "REVIEW_IN_PROGRESS" || status === "DELETE_COMPLETE") return undefined
+  if (stack === undefined || HUSKS.has(status)) return undefined
   if (status.endsWith("_IN_PROGRESS")) {
     throw new Refusal(EXIT.busy, `${stackName} is in ${status}: an update is under way; plan again after it`)
   }
@@ -128,9 +131,9 @@ export async function deployedStack(
     status,
     template: body === undefined ? undefined : templateIn(body, stackName),
     parameters: Object.fromEntries(
-      (stack.Parameters ?? []).map(({ ParameterKey = "", ParameterValue = "", ResolvedValue }) => [
+      (stack.Parameters ?? []).map(({ ParameterKey = "", ParameterValue = "" }) => [
         ParameterKey,
-        { value: ParameterValue, ...(ResolvedValue !== undefined && { resolved: ResolvedValue }) },
+        { value: ParameterValue },
       ]),
     ),
     tags: Object.fromEntries((stack.Tags ?? []).map(({ Key = "", Value = "" }) => [Key, Value])),
@@ -153,12 +156,14 @@ function templateIn(body: string, stackName: string): TemplateBody {
   throw new Refusal(EXIT.unfit, `${stackName}: what is deployed is no template that can be read; was it made by hand?`)
 }
 
-/** A change set of an update, which nobody executes. */
+/** What an update or the creation of a stack would do; a plan executes none. */
 export interface ChangeSet {
   readonly stack: string
   readonly stackName: string
   readonly changeSetName: string
   readonly changes: readonly ResourceChange[]
+  /** Not where CloudFormation finds nothing to do; a change of outputs alone is something, with no changes. */
+  readonly executable: boolean
 }
 
 export interface ChangeSetOptions {
@@ -166,6 +171,8 @@ export interface ChangeSetOptions {
   /** Letters, digits and hyphens, a letter first, 128 at most. */
   readonly changeSetName: string
   readonly parameters: readonly PlannedParameter[]
+  /** Of a stack that is not there: resources that stayed of a former one, by their names, come into it. */
+  readonly create?: boolean
 }
 
 /**
@@ -177,7 +184,7 @@ export interface ChangeSetOptions {
 export async function changeSet(
   session: Aws & Pick<Session, "say">,
   { name: stack, stackName, templateUrl, executionRole, tags, region = "" }: PlannedStack,
-  { account, changeSetName, parameters }: ChangeSetOptions,
+  { account, changeSetName, parameters, create = false }: ChangeSetOptions,
 ): Promise<ChangeSet> {
   const client = session.aws.client(CloudFormationClient)
   const named = { StackName: stackName, ChangeSetName: changeSetName }
@@ -186,7 +193,8 @@ export async function changeSet(
     await client.send(
       new CreateChangeSetCommand({
         ...named,
-        ChangeSetType: "UPDATE",
+        ChangeSetType: create ? "CREATE" : "UPDATE",
+        ...(create && { ImportExistingResources: true }),
         TemplateURL: httpsOf(place(templateUrl), region),
         ...(executionRole !== undefined && { RoleARN: place(executionRole) }),
         Parameters: parameters.map(({ name, value, from }) =>
@@ -196,16 +204,16 @@ export async function changeSet(
         ),
         Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
         Capabilities: CAPABILITIES,
-        Description: "Made by a plan; nothing executes it before the plan is approved",
+        Description: "Made of a plan; nothing executes it before the plan is approved",
       }),
       { abortSignal: session.signal },
     )
     for (;;) {
       const { Status, StatusReason = "", Changes } = await described(session, named)
-      if (Status === "CREATE_COMPLETE") return { stack, stackName, changeSetName, changes: Changes }
+      if (Status === "CREATE_COMPLETE") return { stack, stackName, changeSetName, changes: Changes, executable: true }
       if (Status === "FAILED") {
         await deleteChangeSet(session, { stackName, changeSetName })
-        if (isNothing(StatusReason)) return { stack, stackName, changeSetName, changes: [] }
+        if (isNothing(StatusReason)) return { stack, stackName, changeSetName, changes: [], executable: false }
         throw new Refusal(EXIT.failed, `${stackName}: CloudFormation can't plan this: ${StatusReason}`)
       }
       await pause(POLL_MS, undefined, { signal: session.signal })

@@ -5,12 +5,12 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import type { ResourceChange } from "@aws-sdk/client-cloudformation"
 import { STAGES } from "../../../infra/config/stages.ts"
-import { imageParameter, ROLLED_OUT } from "../../../infra/src/names.ts"
+import { ROLLED_OUT } from "../../../infra/src/names.ts"
 import type { Stage } from "../../../infra/src/stage.ts"
 import { bootstrapVersion, NEEDED_BOOTSTRAP_VERSION } from "../bootstrap-version.ts"
 import type { Command, Values } from "../command.ts"
 import { FUNCTION_ZIP, requireFunctionZip } from "../function-zip.ts"
-import { identityOf, requireAccount } from "../identity.ts"
+import { type Identity, identityOf, requireAccount } from "../identity.ts"
 import { publishedImages, type RunningImages, runningImages } from "../images.ts"
 import { EXIT, Refusal, refusalOf } from "../refusal.ts"
 import type { Session } from "../session.ts"
@@ -18,7 +18,7 @@ import { publishAssets } from "./assets.ts"
 import { type ChangeSet, changeSet, deleteChangeSet, deployedStack, stackNames } from "./cloudformation.ts"
 import { COLOURED, PLAIN } from "./colours.ts"
 import { type Digests, plannedImages, runningDigest } from "./images.ts"
-import { givenParameters, plannedParameters } from "./parameters.ts"
+import { givenParameters, type PlannedParameter, plannedParameters } from "./parameters.ts"
 import { differs, type Plan, planDigest, planOf } from "./plan.ts"
 import { type DeployedStack, type PlannedStack, plannedStacks } from "./stacks.ts"
 import { planText } from "./text.ts"
@@ -62,6 +62,20 @@ export interface PlanOptions {
   readonly keepChangeSets?: boolean | undefined
 }
 
+/** A plan with what it was made of, for whoever executes it. */
+export interface Prepared {
+  readonly plan: Plan
+  readonly identity: Identity
+  /** The cloud assembly's folder, until it is disposed of. */
+  readonly assembly: string
+  readonly planned: readonly PlannedStack[]
+  readonly deployed: readonly DeployedStack[]
+  /** Of each planned stack. */
+  readonly parameters: ReadonlyMap<string, readonly PlannedParameter[]>
+  readonly running: RunningImages
+  readonly dispose: () => Promise<void>
+}
+
 function optionsOf(values: Values): PlanOptions {
   return {
     images: values["images"] as string | undefined,
@@ -77,6 +91,13 @@ function optionsOf(values: Values): PlanOptions {
  * @throws Refusal it can't be told
  */
 export async function makePlan(session: Session, options: PlanOptions): Promise<Plan> {
+  const { plan, dispose } = await preparePlan(session, options)
+  await dispose()
+  return plan
+}
+
+/** The same; the assembly stays there until it is disposed of. */
+export async function preparePlan(session: Session, options: PlanOptions): Promise<Prepared> {
   const { stage, say, signal } = session
   const asked = options.images === undefined ? {} : await publishedImages(options.images, stage.name)
   const identity = await identityOf(session, session.signal)
@@ -84,6 +105,9 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
   const { account } = identity
   await requireBootstrap(session, account)
   const temporary = options.assembly === undefined ? await mkdtemp(join(tmpdir(), "perigee-plan-")) : undefined
+  const dispose = async () => {
+    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true })
+  }
   try {
     const assembly = temporary ?? resolve(options.assembly ?? "")
     if (temporary !== undefined) await synthesize(session, temporary)
@@ -108,13 +132,13 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
       Object.fromEntries(ROLLED_OUT.map((name) => [name, runningDigest(running[name])])) as Digests,
       asked,
     )
-    const held = valuesByParameter(stage.name, running)
     const basis = { stage, account, planned, deployed, parameters, images }
     const updates = planned.filter((stack) => {
       const there = deployed.find(({ name }) => name === stack.name)
-      return there !== undefined && differs(stack, there, parameters.get(stack.name) ?? [], held)
+      return there !== undefined && differs(stack, there, parameters.get(stack.name) ?? [])
     })
-    if (updates.length === 0) return planOf(basis)
+    const made = { identity, assembly, planned, deployed, parameters, running, dispose }
+    if (updates.length === 0) return { ...made, plan: planOf(basis) }
 
     say(`plan: asking CloudFormation about ${updates.map(({ name }) => name).join(", ")}`)
     await publishAssets(
@@ -124,7 +148,7 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
       updates.map(({ name }) => name),
     )
     const changeSetName = `perigee-plan-${planDigest(basis).slice(0, 12)}-${randomBytes(4).toString("hex")}`
-    const made: ChangeSet[] = []
+    const sets: ChangeSet[] = []
     let keep = false
     try {
       for (const stack of updates) {
@@ -133,25 +157,26 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
           changeSetName,
           parameters: parameters.get(stack.name) ?? [],
         })
-        made.push(one)
+        sets.push(one)
       }
       // A stop that came with the last answer, when no request was left to be broken off.
       session.signal.throwIfAborted()
-      const told = new Map(made.map(({ stack, changes }) => [stack, changes] as [string, readonly ResourceChange[]]))
-      const keepable = made.filter(({ changes }) => changes.length > 0)
+      const told = new Map(sets.map(({ stack, changes }) => [stack, changes] as [string, readonly ResourceChange[]]))
+      const keepable = sets.filter(({ executable }) => executable)
       const kept = new Map(options.keepChangeSets ? keepable.map(({ stack }) => [stack, changeSetName]) : [])
       const plan = planOf({ ...basis, told, kept })
       keep = options.keepChangeSets ?? false
-      return plan
+      return { ...made, plan }
     } finally {
       if (!keep) {
-        for (const one of made.filter(({ changes }) => changes.length > 0)) {
+        for (const one of sets.filter(({ executable }) => executable)) {
           await deleteChangeSet(session, one)
         }
       }
     }
-  } finally {
-    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true })
+  } catch (error) {
+    await dispose()
+    throw error
   }
 }
 
@@ -216,16 +241,6 @@ async function deployedStacks(session: Session, planned: readonly PlannedStack[]
     [...known, ...others].map(({ name, stackName, optional }) => deployedStack(session, name, stackName, optional)),
   )
   return found.filter((one) => one !== undefined)
-}
-
-/** What the image parameters hold, by their names; without those that no delivery stack has made yet. */
-function valuesByParameter(stage: string, running: RunningImages): Record<string, string> {
-  return Object.fromEntries(
-    ROLLED_OUT.flatMap((name) => {
-      const value = running[name]
-      return value === undefined ? [] : [[imageParameter(stage, name), value]]
-    }),
-  )
 }
 
 async function written(path: string, json: string): Promise<void> {

@@ -132,21 +132,19 @@ export function isEmpty({ stacks, images, taskDefinitions }: Plan): boolean {
   )
 }
 
-/** Whether CloudFormation would find anything to do; what an SSM parameter holds now counts, where it tells what it held. */
+/**
+ * Whether anything that is asked for differs. Images that a rollout moved since the last update are no reason for another:
+ * they run, and the next update that has one takes them in.
+ */
 export function differs(
   planned: PlannedStack,
   deployed: DeployedStack,
   parameters: readonly PlannedParameter[],
-  now: Readonly<Record<string, string>>,
 ): boolean {
   const [was, is] = [deployed.template, planned.template].map((one) =>
     one === undefined ? "" : canonical(canonicalTemplate(asTold(one))),
   )
-  const moved = parameters.some(({ name, value }) => {
-    const old = deployed.parameters[name]
-    if (old?.value !== value) return true
-    return old.resolved !== undefined && now[value] !== undefined && old.resolved !== now[value]
-  })
+  const moved = parameters.some(({ name, value }) => deployed.parameters[name]?.value !== value)
   return was !== is || moved || canonical(planned.tags) !== canonical(deployed.tags)
 }
 
@@ -212,16 +210,7 @@ function notesOf(
           `CloudFormation will REFUSE this update: ${name} as it is deployed uses the export ${one}, which goes; keep it for one deploy more`,
       ),
   )
-  const empty = there.status === "ROLLBACK_COMPLETE" ? ["its creation failed; delete it first"] : []
-  return [
-    ...values,
-    ...gone.map((name) => `the parameter ${name} goes`),
-    ...tags,
-    ...protection,
-    ...outputs,
-    ...broken,
-    ...empty,
-  ]
+  return [...values, ...gone.map((name) => `the parameter ${name} goes`), ...tags, ...protection, ...outputs, ...broken]
 }
 
 function deletedStack(stack: DeployedStack, resolvedBefore: Resolved | undefined): StackPlan {

@@ -25,8 +25,6 @@ export interface PlannedStack {
 
 export interface DeployedParameter {
   readonly value: string
-  /** Of an SSM parameter's name: what it held at the last update, where CloudFormation tells. */
-  readonly resolved?: string
 }
 
 export interface DeployedStack {

@@ -46,7 +46,7 @@ export class DeliveryStack extends Stack {
       })
       if (stage.protect) parameter.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
     }
-    const releases = new Table(this, "Releases", {
+    new Table(this, "Releases", {
       tableName: releasesTable(stage.name),
       partitionKey: { name: "kind", type: AttributeType.STRING },
       sortKey: { name: "id", type: AttributeType.STRING },
@@ -63,7 +63,7 @@ export class DeliveryStack extends Stack {
       provider === "existing"
         ? `arn:${this.partition}:iam::${this.account}:oidc-provider/${issuer}`
         : new CfnOIDCProvider(this, "CircleCi", { url: `https://${issuer}`, clientIdList: [organizationId] }).attrArn
-    new PipelineRoles(this, "Pipeline", stage, { issuer, providerArn, key, releases })
+    new PipelineRoles(this, "Pipeline", stage, { issuer, providerArn, key })
   }
 
   #repository(image: ImageName, stage: Stage, encryptionKey: IKey): Repository {

@@ -1,12 +1,11 @@
 /** The two roles that CircleCI's jobs take by OIDC, of one organisation, project and branch: one plans, one deploys. */
-import { DefaultStackSynthesizer, Duration, Stack } from "aws-cdk-lib"
-import type { Table } from "aws-cdk-lib/aws-dynamodb"
+import { Duration, Stack } from "aws-cdk-lib"
 import { Role, WebIdentityPrincipal } from "aws-cdk-lib/aws-iam"
 import type { IKey } from "aws-cdk-lib/aws-kms"
 import { Construct } from "constructs"
-import { clusterName, functionName, imageParameter, ROLLED_OUT, stackName } from "../names.ts"
-import { PLAN_COMMANDS, unionOf } from "../permissions.ts"
-import { SERVICES, type Stage } from "../stage.ts"
+import { STACKS, stackName } from "../names.ts"
+import { DEPLOY_COMMANDS, type PermittedCommand, PLAN_COMMANDS, unionOf } from "../permissions.ts"
+import type { Stage } from "../stage.ts"
 import { type ActionWithoutResource, allow, allowOnAnyResource } from "./allow.ts"
 
 export interface PipelineRolesProps {
@@ -15,10 +14,7 @@ export interface PipelineRolesProps {
   readonly providerArn: string
   /** Encrypts images and releases. */
   readonly key: IKey
-  readonly releases: Table
 }
-
-const QUALIFIER = DefaultStackSynthesizer.DEFAULT_QUALIFIER
 
 /** Why some names end in `*`: what they stand for is made, and numbered, by AWS or by a deploy. */
 const PATTERNS =
@@ -40,49 +36,21 @@ export class PipelineRoles extends Construct {
       })
     this.plan = role("plan", "Pushes images, prepares change sets and reads what runs; executes nothing")
     this.deploy = role("deploy", "Executes approved change sets, rolls out, rolls back")
-    this.#commands(this.plan, stage, props)
-    this.#read(this.deploy, stage)
-    this.#releases(this.deploy, props, [
-      "dynamodb:DeleteItem",
-      "dynamodb:GetItem",
-      "dynamodb:PutItem",
-      "dynamodb:Query",
-      "dynamodb:UpdateItem",
-    ])
-    this.#execute(this.deploy, stage)
-    this.#rollOut(this.deploy, stage)
+    this.#commands(this.plan, PLAN_COMMANDS, stage, props)
+    this.#commands(this.deploy, DEPLOY_COMMANDS, stage, props)
+    this.#mend(this.deploy, stage)
   }
 
-  #allow(role: Role, actions: readonly string[], resources: readonly string[]): void {
-    allow(role, actions, resources, { pattern: PATTERNS })
-  }
-
-  #arn(service: string, resource: string): string {
-    const { partition, region, account } = Stack.of(this)
-    return `arn:${partition}:${service}:${region}:${account}:${resource}`
-  }
-
-  #roleArn(name: string): string {
-    const { partition, account } = Stack.of(this)
-    return `arn:${partition}:iam::${account}:role/${name}`
-  }
-
-  #bootstrapRole(kind: string): string {
-    const { region, account } = Stack.of(this)
-    return this.#roleArn(`cdk-${QUALIFIER}-${kind}-role-${account}-${region}`)
-  }
-
-  #stacks(stage: Stage): string[] {
-    return (["network", "delivery", "data", "platform", "neo"] as const).map((stack) =>
-      this.#arn("cloudformation", `stack/${stackName(stage.name, stack)}/*`),
-    )
-  }
-
-  /** What the commands need that make nothing run, from the table that docs/permissions.md tells too. */
-  #commands(role: Role, stage: Stage, { key }: PipelineRolesProps): void {
+  /** What the commands need, from the table that docs/permissions.md tells too. */
+  #commands(
+    role: Role,
+    commands: readonly PermittedCommand[],
+    stage: Stage,
+    { key }: Pick<PipelineRolesProps, "key">,
+  ): void {
     const { partition, region, account } = Stack.of(this)
     const place = { partition, region, account, stage: stage.name, deliveryKeyArn: key.keyArn }
-    for (const { actions, resources, conditions } of unionOf(PLAN_COMMANDS, place)) {
+    for (const { actions, resources, conditions } of unionOf(commands, place)) {
       if (resources.length === 1 && resources[0] === "*") {
         allowOnAnyResource(role, actions as ActionWithoutResource[])
       } else {
@@ -91,158 +59,14 @@ export class PipelineRoles extends Construct {
     }
   }
 
-  /** What whoever deploys needs to see. */
-  #read(role: Role, stage: Stage): void {
-    this.#allow(
-      role,
-      [
-        "cloudformation:DescribeStacks",
-        "cloudformation:DescribeStackEvents",
-        "cloudformation:GetTemplate",
-        "cloudformation:GetTemplateSummary",
-        "cloudformation:ListStackResources",
-      ],
-      [...this.#stacks(stage), this.#arn("cloudformation", "stack/CDKToolkit/*")],
-    )
-    this.#allow(role, ["cloudformation:DescribeChangeSet", "cloudformation:ListChangeSets"], this.#stacks(stage))
-    this.#allow(
-      role,
-      ["ssm:GetParameter", "ssm:GetParameters"],
-      [
-        this.#arn("ssm", `parameter/cdk-bootstrap/${QUALIFIER}/version`),
-        ...ROLLED_OUT.map((name) => this.#arn("ssm", `parameter${imageParameter(stage.name, name)}`)),
-      ],
-    )
-    this.#allow(
-      role,
-      ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:DescribeImageScanFindings", "ecr:GetDownloadUrlForLayer"],
-      [this.#arn("ecr", `repository/perigee-${stage.name}/*`)],
-    )
-    this.#allow(
-      role,
-      [
-        "ecs:DescribeServices",
-        "ecs:DescribeServiceDeployments",
-        "ecs:DescribeServiceRevisions",
-        "ecs:ListServiceDeployments",
-      ],
-      [
-        this.#arn("ecs", `service/${clusterName(stage.name, "platform")}/*`),
-        this.#arn("ecs", `service-deployment/${clusterName(stage.name, "platform")}/*`),
-        this.#arn("ecs", `service-revision/${clusterName(stage.name, "platform")}/*`),
-      ],
-    )
-    this.#allow(
-      role,
-      ["lambda:GetAlias", "lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"],
-      [
-        this.#arn("lambda", `function:${functionName(stage.name)}`),
-        this.#arn("lambda", `function:${functionName(stage.name)}:*`),
-      ],
-    )
-    // CloudFormation reads a template from the bootstrap bucket with the rights of whoever makes the change set.
+  /** No command asks for it: a person who mends a stack that could not go back does. */
+  #mend(role: Role, stage: Stage): void {
     const { partition, region, account } = Stack.of(this)
-    const assets = `arn:${partition}:s3:::cdk-${QUALIFIER}-assets-${account}-${region}/*`
-    allow(role, ["s3:GetObject"], [assets], { pattern: "What the bootstrap bucket holds is named by its content" })
-    allowOnAnyResource(role, ["ecs:DescribeTaskDefinition", "ecr:GetAuthorizationToken"])
+    const stacks = STACKS.map(
+      (stack) => `arn:${partition}:cloudformation:${region}:${account}:stack/${stackName(stage.name, stack)}/*`,
+    )
+    allow(role, ["cloudformation:ContinueUpdateRollback"], stacks, { pattern: PATTERNS })
   }
-
-  #releases(role: Role, { key, releases }: PipelineRolesProps, actions: readonly string[]): void {
-    const { region } = Stack.of(this)
-    allow(role, actions, [releases.tableArn])
-    allow(role, ["kms:Decrypt"], [key.keyArn], {
-      conditions: { StringEquals: { "kms:ViaService": `dynamodb.${region}.amazonaws.com` } },
-    })
-  }
-
-  #execute(role: Role, stage: Stage): void {
-    this.#allow(
-      role,
-      [
-        "cloudformation:ContinueUpdateRollback",
-        "cloudformation:CreateChangeSet",
-        "cloudformation:DeleteChangeSet",
-        "cloudformation:ExecuteChangeSet",
-        "cloudformation:UpdateTerminationProtection",
-      ],
-      this.#stacks(stage),
-    )
-    this.#allow(role, ["sts:AssumeRole"], [this.#bootstrapRole("file-publishing")])
-    this.#pass(role, [this.#bootstrapRole("cfn-exec")], "cloudformation.amazonaws.com")
-  }
-
-  #rollOut(role: Role, stage: Stage): void {
-    const platform = clusterName(stage.name, "platform")
-    const data = clusterName(stage.name, "data")
-    const definitions = tasksOf().map((task) => this.#arn("ecs", `task-definition/perigee-${stage.name}-${task}:*`))
-    this.#allow(role, ["ecs:RegisterTaskDefinition", "ecs:TagResource"], definitions)
-    // One-off tasks are the database's, on the data stack's cluster.
-    const oneOff = oneOffTasks().map((task) => this.#arn("ecs", `task-definition/perigee-${stage.name}-${task}:*`))
-    allow(role, ["ecs:RunTask"], oneOff, {
-      conditions: { ArnEquals: { "ecs:cluster": this.#arn("ecs", `cluster/${data}`) } },
-      pattern: PATTERNS,
-    })
-    allow(role, ["ecs:TagResource"], [this.#arn("ecs", `task/${data}/*`)], {
-      conditions: { StringEquals: { "ecs:CreateAction": "RunTask" } },
-      pattern: PATTERNS,
-    })
-    this.#allow(
-      role,
-      ["ecs:UpdateService", "ecs:StopServiceDeployment"],
-      [this.#arn("ecs", `service/${platform}/*`), this.#arn("ecs", `service-deployment/${platform}/*`)],
-    )
-    this.#allow(
-      role,
-      ["ecs:DescribeTasks", "ecs:ListTasks", "ecs:StopTask"],
-      [
-        ...[platform, data].map((cluster) => this.#arn("ecs", `task/${cluster}/*`)),
-        ...[platform, data].map((cluster) => this.#arn("ecs", `container-instance/${cluster}/*`)),
-      ],
-    )
-    allowOnAnyResource(role, ["ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions"])
-    this.#pass(
-      role,
-      tasksOf().flatMap((task) =>
-        ["task", "execution"].map((kind) => this.#roleArn(`perigee-${stage.name}-${task}-${kind}`)),
-      ),
-      "ecs-tasks.amazonaws.com",
-    )
-    this.#allow(
-      role,
-      ["ssm:PutParameter"],
-      ROLLED_OUT.map((name) => this.#arn("ssm", `parameter${imageParameter(stage.name, name)}`)),
-    )
-    this.#allow(
-      role,
-      ["lambda:CreateAlias", "lambda:InvokeFunction", "lambda:PublishVersion", "lambda:UpdateAlias"],
-      [
-        this.#arn("lambda", `function:${functionName(stage.name)}`),
-        this.#arn("lambda", `function:${functionName(stage.name)}:*`),
-      ],
-    )
-    this.#allow(
-      role,
-      ["logs:FilterLogEvents", "logs:GetLogEvents"],
-      [this.#arn("logs", `log-group:/perigee/${stage.name}/*`)],
-    )
-  }
-
-  #pass(role: Role, roles: readonly string[], service: string): void {
-    allow(role, ["iam:PassRole"], roles, {
-      conditions: { StringEquals: { "iam:PassedToService": service } },
-      pattern: PATTERNS,
-    })
-  }
-}
-
-/** One-off tasks by name: their task definitions' families and roles are called after them. */
-function oneOffTasks(): string[] {
-  return SERVICES.flatMap((service) => [`${service}-roles`, `${service}-migrate`])
-}
-
-/** Every task that a deploy registers or passes roles to. */
-function tasksOf(): string[] {
-  return [...SERVICES, ...oneOffTasks(), "get-data"]
 }
 
 /**

@@ -10,7 +10,7 @@ import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client
 import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm"
 import { plannedStacks } from "../../../deploy/src/plan/stacks.ts"
 import { stageApp } from "../../../infra/src/app.ts"
-import { type ImageName, repositoryName, STACKS, stackName } from "../../../infra/src/names.ts"
+import { type ImageName, repositoryName, STACKS, type StackName, stackName } from "../../../infra/src/names.ts"
 import type { Stage } from "../../../infra/src/stage.ts"
 import { someZip } from "../infra/assembly.ts"
 
@@ -43,8 +43,18 @@ export async function makeZone(of: StandingAccount): Promise<void> {
   await create(of, "zone", { TemplateBody: JSON.stringify({ Resources: { Zone: zone } }) })
 }
 
-/** Every stack of the stage, and what CDK's bootstrap would have made for them. @returns the folder of the templates */
-export async function stand(stage: Stage, of: StandingAccount, version = 32): Promise<string> {
+/**
+ * What CDK's bootstrap would have made, and the stage's stacks on it.
+ *
+ * @param stacks which of them; all, unless told
+ * @returns the folder of the templates
+ */
+export async function stand(
+  stage: Stage,
+  of: StandingAccount,
+  version = 32,
+  stacks: readonly StackName[] = STACKS,
+): Promise<string> {
   const assembly = mkdtempSync(join(tmpdir(), "perigee-standing-"))
   stageApp(stage, { outdir: assembly, functionZip: someZip(), validate: false }).app.synth()
   const s3 = new S3Client(settings(of))
@@ -54,7 +64,7 @@ export async function stand(stage: Stage, of: StandingAccount, version = 32): Pr
   await s3.send(new CreateBucketCommand({ Bucket: bucket }))
   await makeZone(of)
   const tags = new Map(plannedStacks(assembly).map((stack) => [stack.name, stack.tags]))
-  for (const stack of STACKS) {
+  for (const stack of stacks) {
     const { files } = JSON.parse(readFileSync(join(assembly, `${stack}.assets.json`), "utf8")) as {
       files: Record<string, { source: { path: string }; destinations: Record<string, { objectKey: string }> }>
     }
