@@ -1,9 +1,9 @@
 /** Brings services to images: everything that can be refused comes before the first of them changes. */
 import { DeregisterTaskDefinitionCommand, ECSClient, type Service, UpdateServiceCommand } from "@aws-sdk/client-ecs"
 import type { Clock } from "../../clock.ts"
+import { patiently } from "../../patiently.ts"
 import { EXIT, Refusal, refusalOf } from "../../refusal.ts"
 import type { Session } from "../../session.ts"
-import { isTransient } from "../../transient.ts"
 import type { RolledOut, RollingOptions } from "../rolling.ts"
 import { isComplete, primaryOf, standingRevision } from "./deployment-state.ts"
 import { containersOf, describeExactly, registerExactly, withImage } from "./exact-task-definition.ts"
@@ -40,7 +40,7 @@ export async function rollOut(
     throw new Refusal(EXIT.noStack, `${what}; deploy the stack platform first`)
   }
   const services = names.flatMap((name) => found.get(name) ?? [])
-  const prepared = await prepareAll(session, cluster, services, images, signal)
+  const prepared = await prepareAll(session, { cluster, clock }, services, images, signal)
   const surroundings = { session, clock, watch, timeout, signal }
   const rollouts = prepared
     .filter(({ what }) => what !== "unchanged")
@@ -50,11 +50,11 @@ export async function rollOut(
       rollout.begin()
       if (what === "adopted") return
       try {
-        rollout.adopt(await update(session, plan, signal))
+        // One whose answer was lost may have been taken: told again, ECS begins no second deployment of the same revision.
+        rollout.adopt(await patiently(() => update(session, plan, signal), clock, signal))
       } catch (error) {
         signal.throwIfAborted()
-        // It may have been taken: the service itself tells.
-        if (!isTransient(error)) rollout.refused(error)
+        rollout.refused(error)
       }
     }),
   )
@@ -72,13 +72,13 @@ export async function rollOut(
 /** Registers what has to be; where one can't be, those of the others are taken away again. */
 async function prepareAll(
   session: Session,
-  cluster: string,
+  place: Place,
   services: readonly Service[],
   images: ReadonlyMap<string, string>,
   signal: AbortSignal,
 ): Promise<readonly Prepared[]> {
   const prepared = await Promise.allSettled(
-    services.map((service) => prepare(session, cluster, service, images.get(service.serviceName ?? "") ?? "", signal)),
+    services.map((service) => prepare(session, place, service, images.get(service.serviceName ?? "") ?? "", signal)),
   )
   const refused = prepared.find((one) => one.status === "rejected")
   if (refused === undefined) {
@@ -99,7 +99,7 @@ async function prepareAll(
 
 async function prepare(
   session: Session,
-  cluster: string,
+  { cluster, clock }: Place,
   service: Service,
   image: string,
   signal: AbortSignal,
@@ -107,7 +107,7 @@ async function prepare(
   const name = service.serviceName ?? ""
   const primary = primaryOf(service)
   const running = primary?.taskDefinition ?? service.taskDefinition ?? ""
-  const described = await describeExactly(session, running, signal)
+  const described = await patiently(() => describeExactly(session, running, signal), clock, signal)
   const log = taskLogOf(described.definition, name)
   const from = standingRevision(service)
   const own = containersOf(described.definition).find((container) => container.name === name)
@@ -119,7 +119,9 @@ async function prepare(
     const plan = { cluster, service: name, from: before, to, image, deployment: primary.id, log }
     return { service, plan, what: unchanged ? "unchanged" : "adopted" }
   }
-  const arn = await registerExactly(session, withImage(described, name, image), signal)
+  const wanted = withImage(described, name, image)
+  // Of 50 services ECS takes 20 at once, then one a second.
+  const arn = await patiently(() => registerExactly(session, wanted, signal), clock, signal)
   return { service, plan: { cluster, service: name, from, to: revisionOf(arn), image, log }, what: "registered" }
 }
 

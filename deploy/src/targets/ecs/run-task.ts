@@ -12,6 +12,7 @@ import {
 import { clusterName } from "../../../../infra/src/names.ts"
 import type { ServiceName, Stage } from "../../../../infra/src/stage.ts"
 import { type Clock, secondsSince, systemClock } from "../../clock.ts"
+import { PATIENCE, patiently } from "../../patiently.ts"
 import { EXIT, Refusal, refusalOf } from "../../refusal.ts"
 import type { Session } from "../../session.ts"
 import { resources } from "../../stacks.ts"
@@ -22,7 +23,6 @@ import { TARGET } from "./service-rollout.ts"
 import { causeOf, linesOf, taskId } from "./stopped-tasks.ts"
 import { registered, revisionOf } from "./task-definitions.ts"
 import { lastLines, taskLogOf } from "./task-log.ts"
-import { PATIENCE } from "./watch-services.ts"
 
 /** The services' own (FlightsService). */
 const PLATFORM_VERSION = "1.4.0"
@@ -93,7 +93,9 @@ export async function runOnce(
     }
     const network = await networkOf(session, signal)
     const isNew = image !== undefined && image !== own.image
-    const revision = isNew ? await registerExactly(session, withImage(described, own.name, image), signal) : arn
+    const wanted = isNew ? withImage(described, own.name, image) : undefined
+    const revision =
+      wanted === undefined ? arn : await patiently(() => registerExactly(session, wanted, signal), clock, signal)
     try {
       tell("started", `${revisionOf(revision)} runs once`)
       const ran = await run(session, revision, network, { tell, timeout, signal, clock })

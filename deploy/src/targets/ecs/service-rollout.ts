@@ -78,7 +78,10 @@ export class ServiceRollout {
   #deployment: Deployment | undefined
   #counts = ""
   #lastTold: number
+  /** Those that failed before the last look at stopped tasks. */
   #failedTasks = 0
+  /** Whether something happened since then. */
+  #pending = false
   /** Why stopped tasks can't be read. */
   #unreadable: string | undefined
   #ended: RolledOut | undefined
@@ -129,20 +132,35 @@ export class ServiceRollout {
     else await this.#update(from)
   }
 
-  /** Ends it without AWS: what ECS was asked to do it refused. */
+  /** Ends it before it was begun. */
   refused(error: unknown): void {
-    this.#end("failed", `ECS refuses the update: ${textOf(error)}`)
+    this.#end("failed", `ECS does not take the update: ${textOf(error)}`)
   }
 
   /**
+   * Takes in what ECS tells, and asks nothing.
+   *
    * @param service as ECS tells it now, or undefined where there is none
-   * @param look whether it is its turn to be asked for stopped tasks, even where nothing points to any
+   * @returns how much it needs a look at stopped tasks: 2 where there are failures that nothing is known of, 1 where something
+   * happened, 0 where nothing points to any
    */
+  see(service: Service | undefined): 0 | 1 | 2 {
+    if (service === undefined) return 0
+    this.#deployment = this.#followed(service) ?? this.#deployment
+    const news = this.#newEvents(service)
+    if (this.#way === "back") return 0
+    const failures = this.#deployment?.failedTasks ?? 0
+    const more = failures > this.#failedTasks || standingOf(service, this.#aim, this.plan.from).is === "failed"
+    if (more && this.#cause === undefined) return 2
+    const unsettled = [...this.#tasks.values()].some(({ final }) => !final)
+    this.#pending ||= more || unsettled || news.length > 0
+    return this.#pending ? 1 : 0
+  }
+
+  /** @param service as {@link see} took it in @param look whether stopped tasks are asked for */
   async observe(service: Service | undefined, look: boolean): Promise<void> {
-    if (service !== undefined) this.#deployment = this.#followed(service) ?? this.#deployment
-    const news = service === undefined ? [] : this.#newEvents(service)
     if (this.#way === "back") await this.#observeBack(service)
-    else await this.#observeForward(service, look || news.length > 0)
+    else await this.#observeForward(service, look)
     if (this.#ended === undefined && this.#secondsOfWay() >= this.#with.timeout) await this.#timeOut(service)
   }
 
@@ -157,11 +175,11 @@ export class ServiceRollout {
     const standing = standingOf(service, this.#aim, this.plan.from)
     if (standing.is === "stable") return this.#end("stable")
     this.#tellCounts("waiting")
-    const failures = this.#deployment?.failedTasks ?? 0
-    const more = failures > this.#failedTasks
-    this.#failedTasks = failures
-    const unsettled = [...this.#tasks.values()].some(({ final }) => !final)
-    if (look || more || unsettled || standing.is !== "waiting") await this.#lookAtStopped(this.#aim.deployment)
+    if (look || standing.is !== "waiting") {
+      this.#failedTasks = this.#deployment?.failedTasks ?? 0
+      this.#pending = false
+      await this.#lookAtStopped(this.#aim.deployment)
+    }
     switch (standing.is) {
       case "waiting":
         if (this.#cause?.certain) await this.goBack(this.#cause.text, true)
@@ -200,10 +218,7 @@ export class ServiceRollout {
     if (waited >= GRACE * 1000) await this.#update(from)
   }
 
-  /**
-   * Takes the deployment of our own revision for ours. An update whose answer was lost may have been taken: then it is seen
-   * later.
-   */
+  /** Takes the deployment of our own revision for ours. */
   adopt({ deployments = [] }: Service): void {
     const ours = deployments.find(({ taskDefinition = "" }) => revisionOf(taskDefinition) === this.plan.to)
     if (ours?.id !== undefined) this.#aim = { ...this.#aim, deployment: ours.id }

@@ -1,6 +1,7 @@
 /** Watches services on their way, all in one request a round, until each has ended. */
 import { DescribeServicesCommand, ECSClient, type Service } from "@aws-sdk/client-ecs"
 import { type Clock, secondsSince } from "../../clock.ts"
+import { PATIENCE } from "../../patiently.ts"
 import { refusalOf } from "../../refusal.ts"
 import type { Session } from "../../session.ts"
 import { isTransient } from "../../transient.ts"
@@ -15,10 +16,13 @@ const AT_ONCE = 10
  */
 const INTERVAL = 1_400
 const JITTER = 0.2
+/**
+ * Services that are asked for stopped tasks in a round, two requests each: with the interval 11 a second, of the 20 that ECS
+ * allows to go on (ECS developer guide, “Request throttling for the Amazon ECS API”, cluster resource read actions).
+ */
+const LOOKS = 8
 /** After a round that failed: doubled with each, milliseconds. */
 const LONGEST_PAUSE = 20_000
-/** Seconds that AWS may be away in a row; a rollout goes on without us meanwhile. */
-export const PATIENCE = 120
 
 /** @returns by name; one that there is not is left out */
 export async function describeServices(
@@ -70,9 +74,10 @@ export async function watchServices(
       const services = await describeServices(session, cluster, names, signal)
       away = undefined
       failures = 0
-      // One a round is asked for stopped tasks with nothing that points to any: at 50 services no more than at 3.
-      const turn = open[round % open.length]
-      await Promise.all(open.map((one) => one.observe(services.get(one.plan.service), one === turn)))
+      const of = (one: ServiceRollout) => services.get(one.plan.service)
+      const looked = new Set(chosen(open, round, (one) => one.see(of(one))))
+      await Promise.all(open.map((one) => one.observe(of(one), looked.has(one))))
+      if (rollouts.every(({ ended }) => ended !== undefined)) return
     } catch (error) {
       signal.throwIfAborted()
       if (!isTransient(error)) throw refusalOf(error)
@@ -88,4 +93,14 @@ export async function watchServices(
     const jittered = pause * (1 + JITTER * (2 * clock.random() - 1))
     await clock.sleep(Math.max(0, jittered - (clock.now() - asked)), signal)
   }
+}
+
+/** Those whose turn it is to be asked for stopped tasks: by need, else one after the other; one a round with no need at all. */
+export function chosen<One>(all: readonly One[], round: number, need: (one: One) => 0 | 1 | 2): readonly One[] {
+  const start = all.length === 0 ? 0 : (round * LOOKS) % all.length
+  const inTurn = [...all.slice(start), ...all.slice(0, start)].map((one) => ({ one, need: need(one) }))
+  const needy = inTurn.filter((each) => each.need > 0).sort((a, b) => b.need - a.need)
+  const idle = all[round % all.length]
+  const others = inTurn.filter((each) => each.need === 0 && each.one === idle)
+  return [...needy, ...others].slice(0, LOOKS).map(({ one }) => one)
 }

@@ -45,6 +45,8 @@ describe("a service's rollout", () => {
     const cluster = "perigee-development-platform"
     expect(ecs.sent("UpdateService")).to.deep.equal([{ cluster, service: SERVICE, taskDefinition: `${FAMILY}:2` }])
     expect(ecs.watched.map(({ phase }) => phase)).to.deep.equal(["started", "waiting", "stable"])
+    // Two pauses between three looks, and none after the last.
+    expect(ecs.clock.sleeps).to.have.lengthOf(2)
   })
 
   it("is not stable while its own deployment goes on, though the one before it was completed", async () => {
@@ -305,13 +307,28 @@ describe("a service's rollout", () => {
     const out = await ecs.rollOut()
     expect(out).to.include({
       outcome: "failed",
-      reason: "ECS refuses the update: AWS answers InvalidParameterException: no such thing",
+      reason: "ECS does not take the update: AWS answers InvalidParameterException: no such thing",
     })
   })
 
   it("whose update was taken, though its answer was lost, is watched all the same", async () => {
     ecs.frames = [frame(OLD), frame(NEW, OLD_ACTIVE), frame(NEW_DONE)]
+    ecs.on("UpdateService", (_, nth) => (nth < 3 ? "cut" : undefined))
+    expect(await ecs.rollOut()).to.include({ outcome: "stable" })
+  })
+
+  it("whose update does not get through for two minutes has failed, and is no “went back”", async () => {
     ecs.on("UpdateService", () => "cut")
+    const out = await ecs.rollOut()
+    expect(out.outcome).to.equal("failed")
+    expect(out.reason).to.match(/^ECS does not take the update: AWS can't be reached \(E\w+\); try again$/)
+  })
+
+  it("waits for its turn where ECS throttles what registers, as it does past twenty at once", async () => {
+    ecs.frames = [frame(OLD), frame(NEW_DONE)]
+    ecs.on("RegisterTaskDefinition", (_, nth) =>
+      nth < 7 ? refusal("ThrottlingException", "Rate exceeded") : undefined,
+    )
     expect(await ecs.rollOut()).to.include({ outcome: "stable" })
   })
 
