@@ -3,7 +3,12 @@ import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { CloudFormationClient, CreateStackCommand, ListChangeSetsCommand } from "@aws-sdk/client-cloudformation"
+import {
+  CloudFormationClient,
+  CreateStackCommand,
+  DeleteChangeSetCommand,
+  ListChangeSetsCommand,
+} from "@aws-sdk/client-cloudformation"
 import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm"
 import { expect } from "chai"
 import { execa } from "execa"
@@ -173,6 +178,30 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
       expect(stdout.split("\n")[2]).to.equal("DATA LOSS")
       expect(await changeSets(), "the other's is its own").to.deep.equal(kept)
       expect(stdout, "the same inputs, the same digest").to.contain(`\ndigest ${plan.digest}`)
+    })
+
+    it("deletes a change set of outputs alone too, which changes no resource", async () => {
+      changed("outputs", "neo", (_, template) => {
+        template.Outputs = { ...template.Outputs, Greeting: { Value: "hello" } }
+      })
+      // As CloudFormation has it: made, and without a change in it.
+      intercept = async (call) => {
+        if (call.action !== "cloudformation:DescribeChangeSet") return undefined
+        const { status, headers, body } = await aws.pass(call)
+        const text = body.toString().replace(/<Changes>.*<\/Changes>/s, "<Changes></Changes>")
+        return { status, type: String(headers["content-type"]), body: text.replace(/FAILED/g, "CREATE_COMPLETE") }
+      }
+      const before = await changeSets()
+      const plan = await planned("outputs")
+      expect(aws.actions()).to.include("cloudformation:DeleteChangeSet")
+      expect(await changeSets()).to.deep.equal(before)
+      const neo = plan.stacks.find(({ name }) => name === "neo")
+      expect(neo).to.deep.include({ state: "changed", changes: [], notes: ["its outputs change"] })
+      const kept = await planned("outputs", "--keep-change-sets")
+      expect(kept.stacks.find(({ name }) => name === "neo")?.changeSet).to.match(/^perigee-plan-/)
+      const client = new CloudFormationClient(clientOf(account))
+      const ChangeSetName = kept.stacks.flatMap(({ changeSet = [] }) => changeSet)[0]
+      await client.send(new DeleteChangeSetCommand({ StackName: "perigee-development-neo", ChangeSetName }))
     })
 
     it("tells a stack that is deployed and no longer in the stage", async () => {
