@@ -5,7 +5,7 @@ import { stageNamed } from "../../infra/config/stages.ts"
 import { StageError } from "../../infra/src/stage.ts"
 import { COMMON_FLAGS, type Command, type Flag, type Values } from "./command.ts"
 import { COMMANDS } from "./commands.ts"
-import { credentialsOf } from "./credentials.ts"
+import { credentialsOf, maskEnvironment } from "./credentials.ts"
 import { Masking } from "./masking.ts"
 import { EXIT, Refusal, refusalOf } from "./refusal.ts"
 import { Aws, REQUEST_HANDLER } from "./session.ts"
@@ -28,6 +28,7 @@ async function main(argv: readonly string[]): Promise<number> {
     })
   }
   const verbose = argv.includes("--verbose")
+  maskEnvironment(process.env, masking)
   let aws: Aws | undefined
   try {
     const [name, ...rest] = argv

@@ -181,6 +181,26 @@ describeWith([python], "the deploy program", function () {
     }
   })
 
+  it("tells no token and no key that came where something else belongs (64, 77)", async () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url")
+    const token = `${part({ alg: "RS256", typ: "JWT" })}.${part({ sub: secret() })}.${secret()}`
+    const key = secret()
+    const env = environment(proxy.url, { accessKeyId: "333333333333", secretAccessKey: key })
+    const role = "--role-arn=arn:aws:iam::333333333333:role/plan"
+    for (const [flags, code] of [
+      [[`--oidc-token=env://${token}`, role], 77],
+      [[`--oidc-token=file://${token}`, role], 77],
+      [[token], 64],
+      [[`--${token}`], 64],
+      [[`--stage=${token}`], 64],
+      [[key], 64],
+    ] as const) {
+      const ran = await deploy(env, "status", STAGE, ...flags)
+      expectOneLine(ran, /\*\*\*/, code)
+      for (const kept of [token, token.split(".")[1] ?? "", key]) expect(ran.stderr).not.to.contain(kept)
+    }
+  })
+
   describe("when AWS fails", () => {
     const throttled: Reply = {
       status: 400,
