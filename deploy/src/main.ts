@@ -66,7 +66,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function told(refusal: unknown, error: unknown, verbose: boolean): number {
-  if (verbose && error instanceof Error) say(error.stack ?? error.message)
+  if (verbose) say(causesOf(error))
   if (refusal instanceof StageError) {
     say(`deploy: ${refusal.message}`)
     return EXIT.usage
@@ -79,6 +79,13 @@ function told(refusal: unknown, error: unknown, verbose: boolean): number {
     `deploy: a defect of this program: ${refusal instanceof Error ? refusal.message : refusal}; --verbose tells where`,
   )
   return EXIT.defect
+}
+
+/** Stacks alone: what else an error of AWS carries has the request's headers in it. */
+function causesOf(error: unknown): string {
+  const stacks: string[] = []
+  for (let cause = error; cause instanceof Error; cause = cause.cause) stacks.push(cause.stack ?? String(cause))
+  return stacks.join("\ncaused by: ")
 }
 
 function parsed(command: Command, args: readonly string[]): Values {

@@ -201,6 +201,13 @@ describeWith([python], "the deploy program", function () {
     }
   })
 
+  it("tells with --verbose what an error came of, down to its first cause", async () => {
+    const args = ["--oidc-token=file:///nonexistent/token", "--role-arn=arn:aws:iam::333333333333:role/plan"]
+    const { stderr } = await deploy(environment(proxy.url), "status", STAGE, ...args, "--verbose")
+    expect(stderr).to.match(/^caused by: Error: ENOENT: no such file/m)
+    expect(stderr.split("\n").at(-1)).to.equal("deploy: --oidc-token: /nonexistent/token can't be read")
+  })
+
   describe("when AWS fails", () => {
     const throttled: Reply = {
       status: 400,
