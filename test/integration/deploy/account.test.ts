@@ -167,6 +167,17 @@ describeWith([python], "an account in which the stage stands", function () {
       expect(stack[0]).to.equal("✗ stack perigee-development-neo is being changed: UPDATE_IN_PROGRESS")
     })
 
+    it("tells a stack that is stuck, which a plan would refuse", async () => {
+      for (const status of ["UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE"]) {
+        const lines = await with_(
+          "cloudformation:DescribeStacks",
+          (text) => text.replace(/(-neo<\/StackName>[\s\S]*?)CREATE_COMPLETE/, `$1${status}`),
+          () => amiss(),
+        )
+        expect(lines[0]).to.equal(`✗ stack perigee-development-neo can't be updated: ${status}`)
+      }
+    })
+
     it("one check that gets no answer is ✗ when its time is over, the others go on", async () => {
       at.proxy.on("acm:DescribeCertificate", () => "silence")
       const lines = await amiss({ seconds: "5" })
