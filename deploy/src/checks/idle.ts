@@ -2,19 +2,14 @@
 import { STACKS } from "../../../infra/src/names.ts"
 import { type Check, failed, ok } from "../check.ts"
 import { lockOf } from "../lock.ts"
-import { describe, isMoving, isStanding } from "../stacks.ts"
+import { describe, isMoving } from "../stacks.ts"
 
 export const idleStacks: Check = {
   name: "stacks",
   async findings(session, signal) {
     const found = await Promise.all(STACKS.map((stack) => describe(session, stack, signal)))
     const moving = found.flatMap((stack) => (stack !== undefined && isMoving(stack) ? [stack] : []))
-    // One that was only reviewed is as good as none.
-    const stuck = found.flatMap((stack) =>
-      stack === undefined || isMoving(stack) || isStanding(stack) || stack.StackStatus === "REVIEW_IN_PROGRESS"
-        ? []
-        : [stack],
-    )
+    const stuck = found.flatMap((stack) => (stack?.StackStatus?.endsWith("_FAILED") ? [stack] : []))
     if (moving.length + stuck.length === 0) return [ok("stacks: none is being changed")]
     return [
       ...moving.map(({ StackName, StackStatus }) =>

@@ -168,7 +168,7 @@ describeWith([python], "an account in which the stage stands", function () {
     })
 
     it("tells a stack that is stuck, which a plan would refuse", async () => {
-      for (const status of ["UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE"]) {
+      for (const status of ["UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"]) {
         const lines = await with_(
           "cloudformation:DescribeStacks",
           (text) => text.replace(/(-neo<\/StackName>[\s\S]*?)CREATE_COMPLETE/, `$1${status}`),
