@@ -159,8 +159,8 @@ export interface ChangeSet {
   readonly stackName: string
   readonly changeSetName: string
   readonly changes: readonly ResourceChange[]
-  /** It is there: also without a change of a resource, where outputs alone differ. */
-  readonly there: boolean
+  /** Not where CloudFormation finds nothing to do; a change of outputs alone is something, with no changes. */
+  readonly executable: boolean
 }
 
 export interface ChangeSetOptions {
@@ -204,10 +204,10 @@ export async function changeSet(
     )
     for (;;) {
       const { Status, StatusReason = "", Changes } = await described(session, named)
-      if (Status === "CREATE_COMPLETE") return { stack, stackName, changeSetName, changes: Changes, there: true }
+      if (Status === "CREATE_COMPLETE") return { stack, stackName, changeSetName, changes: Changes, executable: true }
       if (Status === "FAILED") {
         await deleteChangeSet(session, { stackName, changeSetName })
-        if (isNothing(StatusReason)) return { stack, stackName, changeSetName, changes: [], there: false }
+        if (isNothing(StatusReason)) return { stack, stackName, changeSetName, changes: [], executable: false }
         throw new Refusal(EXIT.failed, `${stackName}: CloudFormation can't plan this: ${StatusReason}`)
       }
       await pause(POLL_MS, undefined, { signal: session.signal })

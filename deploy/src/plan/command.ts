@@ -138,14 +138,14 @@ export async function makePlan(session: Session, options: PlanOptions): Promise<
       // A stop that came with the last answer, when no request was left to be broken off.
       session.signal.throwIfAborted()
       const told = new Map(made.map(({ stack, changes }) => [stack, changes] as [string, readonly ResourceChange[]]))
-      const keepable = made.filter(({ there }) => there)
+      const keepable = made.filter(({ executable }) => executable)
       const kept = new Map(options.keepChangeSets ? keepable.map(({ stack }) => [stack, changeSetName]) : [])
       const plan = planOf({ ...basis, told, kept })
       keep = options.keepChangeSets ?? false
       return plan
     } finally {
       if (!keep) {
-        for (const one of made.filter(({ there }) => there)) {
+        for (const one of made.filter(({ executable }) => executable)) {
           await deleteChangeSet(session, one)
         }
       }
