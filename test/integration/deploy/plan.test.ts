@@ -304,6 +304,13 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
       await refused(65, /^deploy: --images: \S+: there are no images in it, as in /, [`--images=${file}`])
     })
 
+    it("a file to write to in no folder, before it asks for anything", async () => {
+      await refused(64, /^deploy: --out: \S+ can't be written; give a file in a folder that is there$/, [
+        `--out=${join(folder, "none", "plan.json")}`,
+      ])
+      expect(aws.calls).to.deep.equal([])
+    })
+
     it("an update that is under way, and a stack that can't be updated", async () => {
       intercept = stateOf("UPDATE_IN_PROGRESS")
       await refused(75, /is in UPDATE_IN_PROGRESS: an update is under way; plan again after it$/)
