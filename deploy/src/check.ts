@@ -60,7 +60,7 @@ async function findingsOf(check: Check, session: Session, seconds: number): Prom
     return [
       failed(
         `${check.name}: ${reason}`,
-        denied ? "docs/permissions.md has the policy that verify needs" : "see the reason; --verbose tells more",
+        denied ? "docs/permissions.md has the policy that verify needs" : "do as the reason says, and verify again",
       ),
     ]
   }

@@ -14,6 +14,13 @@ export interface CredentialSettings {
   readonly roleArn?: string | undefined
 }
 
+/** Before anything else is said: what a wrong flag repeats may be one of them. */
+export function maskEnvironment(env: Environment, masking: Masking): void {
+  for (const name of ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"]) {
+    masking.add(env[name])
+  }
+}
+
 /** Longest name of a session. Source: STS API reference, AssumeRoleWithWebIdentity. */
 const SESSION_NAME = /[^\w+=,.@-]/g
 
@@ -27,7 +34,6 @@ export async function credentialsOf(
   region: string,
   masking: Masking,
 ): Promise<AwsCredentialIdentityProvider> {
-  for (const name of ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]) masking.add(env[name])
   if (oidcToken === undefined && roleArn === undefined) return masked(fromNodeProviderChain(), masking)
   if (oidcToken === undefined)
     throw new Refusal(EXIT.usage, "--role-arn needs --oidc-token, such as env://CIRCLE_OIDC_TOKEN_V2")

@@ -5,7 +5,7 @@ import { stageNamed } from "../../infra/config/stages.ts"
 import { StageError } from "../../infra/src/stage.ts"
 import { COMMON_FLAGS, type Command, type Flag, type Values } from "./command.ts"
 import { COMMANDS } from "./commands.ts"
-import { credentialsOf } from "./credentials.ts"
+import { credentialsOf, maskEnvironment } from "./credentials.ts"
 import { Masking } from "./masking.ts"
 import { EXIT, Refusal, refusalOf } from "./refusal.ts"
 import { Aws, REQUEST_HANDLER, type Terminal } from "./session.ts"
@@ -37,6 +37,7 @@ async function main(argv: readonly string[]): Promise<number> {
     })
   }
   const verbose = argv.includes("--verbose")
+  maskEnvironment(process.env, masking)
   let aws: Aws | undefined
   try {
     const [name, ...rest] = argv
@@ -79,7 +80,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function told(refusal: unknown, error: unknown, verbose: boolean): number {
-  if (verbose && error instanceof Error) say(error.stack ?? error.message)
+  if (verbose) say(causesOf(error))
   if (refusal instanceof StageError) {
     say(`deploy: ${refusal.message}`)
     return EXIT.usage
@@ -92,6 +93,13 @@ function told(refusal: unknown, error: unknown, verbose: boolean): number {
     `deploy: a defect of this program: ${refusal instanceof Error ? refusal.message : refusal}; --verbose tells where`,
   )
   return EXIT.defect
+}
+
+/** Stacks alone: what else an error of AWS carries has the request's headers in it. */
+function causesOf(error: unknown): string {
+  const stacks: string[] = []
+  for (let cause = error; cause instanceof Error; cause = cause.cause) stacks.push(cause.stack ?? String(cause))
+  return stacks.join("\ncaused by: ")
 }
 
 function parsed(command: Command, args: readonly string[]): Values {

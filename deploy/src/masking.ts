@@ -3,6 +3,8 @@
 const MASK = "***"
 /** Shorter texts are found in too much that is no secret. */
 const SHORTEST = 8
+/** A JSON web token, given in its place or not: what begins with base64url of `{"`, with two dots. Source: RFC 7519. */
+const TOKEN = /\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*/g
 
 export class Masking {
   readonly #secrets = new Set<string>()
@@ -19,6 +21,6 @@ export class Masking {
     // The longest first: one secret may be within another.
     return [...this.#secrets]
       .sort((a, b) => b.length - a.length)
-      .reduce((masked, secret) => masked.replaceAll(secret, MASK), text)
+      .reduce((masked, secret) => masked.replaceAll(secret, MASK), text.replaceAll(TOKEN, MASK))
   }
 }

@@ -94,10 +94,27 @@ async function worktreeId(
     // Git takes a folder without one for no repository.
     await mkdir(env.GIT_OBJECT_DIRECTORY)
     await copiedIndex(resolve(root, index ?? ""), env.GIT_INDEX_FILE)
+    await unhidden(git, env)
     await git(["add", "--all"], env)
     return await git(["write-tree"], env)
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** What somebody told git not to look at (`assume-unchanged`, `skip-worktree`) is built into the images all the same. */
+async function unhidden(
+  git: (args: readonly string[], env?: Record<string, string>) => Promise<string>,
+  env: Record<string, string>,
+): Promise<void> {
+  // Source: git-ls-files(1), -v: a small letter where the entry is assumed unchanged, S where the work tree is skipped.
+  const files = (await git(["ls-files", "-v", "-z"], env)).split("\0")
+  for (const [flag, mark] of [
+    ["--no-assume-unchanged", /^[a-z] /],
+    ["--no-skip-worktree", /^s /i],
+  ] as const) {
+    const hidden = files.filter((one) => mark.test(one)).map((one) => one.slice(2))
+    if (hidden.length > 0) await git(["update-index", flag, "--", ...hidden], env)
   }
 }
 

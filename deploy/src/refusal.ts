@@ -20,8 +20,9 @@ export class Refusal extends Error {
   override readonly name = "Refusal"
   readonly exitCode: number
 
+  /** @param message in one line; the ends of lines that another program's words bring along are taken out */
   constructor(exitCode: number, message: string, options?: ErrorOptions) {
-    super(message, options)
+    super(message.trim().replaceAll(/\s*[\r\n]\s*/g, " "), options)
     this.exitCode = exitCode
   }
 }

@@ -39,9 +39,9 @@ export interface Permission {
   /** `*` alone where AWS knows nothing finer; see {@link ActionWithoutResource}. */
   readonly resources: readonly string[]
   readonly conditions?: Readonly<Record<string, Readonly<Record<string, string>>>>
-  /** Who needs it on the caller's behalf; the command itself never sends such an action. */
   /** Not in the ordinary course; a first run does without. */
   readonly seldom?: true
+  /** Who needs it on the caller's behalf; the command itself never sends such an action. */
   readonly through?: "CloudFormation" | "DynamoDB" | "ECR"
 }
 

@@ -1,4 +1,4 @@
-/** Nothing else changes the stage at this moment. */
+/** Nothing else changes the stage at this moment, and nothing of it is stuck. */
 import { STACKS } from "../../../infra/src/names.ts"
 import { type Check, failed, ok } from "../check.ts"
 import { lockOf } from "../lock.ts"
@@ -9,10 +9,16 @@ export const idleStacks: Check = {
   async findings(session, signal) {
     const found = await Promise.all(STACKS.map((stack) => describe(session, stack, signal)))
     const moving = found.flatMap((stack) => (stack !== undefined && isMoving(stack) ? [stack] : []))
-    if (moving.length === 0) return [ok("stacks: none is being changed")]
-    return moving.map(({ StackName, StackStatus }) =>
-      failed(`stack ${StackName} is being changed: ${StackStatus}`, "wait until CloudFormation is done"),
-    )
+    const stuck = found.flatMap((stack) => (stack?.StackStatus?.endsWith("_FAILED") ? [stack] : []))
+    if (moving.length + stuck.length === 0) return [ok("stacks: none is being changed")]
+    return [
+      ...moving.map(({ StackName, StackStatus }) =>
+        failed(`stack ${StackName} is being changed: ${StackStatus}`, "wait until CloudFormation is done"),
+      ),
+      ...stuck.map(({ StackName, StackStatus }) =>
+        failed(`stack ${StackName} can't be updated: ${StackStatus}`, "look at its events, delete or mend it"),
+      ),
+    ]
   },
 }
 

@@ -8,13 +8,15 @@ import type { Session } from "../session.ts"
 
 const PLATFORMS = { X86_64: "linux/amd64", ARM64: "linux/arm64" } as const
 
-/** @param published what `publish` made; without it the running images are looked at */
+/** @param published what `publish` made; what is not in it stays, so the running image of that name is looked at */
 export function images(published: PublishedImages | undefined): Check {
   return {
     name: "images",
     async findings(session, signal) {
-      const wanted: [string, string | undefined][] = Object.entries(published ?? (await runningImages(session, signal)))
-      return await Promise.all(wanted.map(([name, uri]) => finding(session, name as ImageName, uri, signal)))
+      const wanted = { ...(await runningImages(session, signal)), ...published }
+      return await Promise.all(
+        Object.entries(wanted).map(([name, uri]) => finding(session, name as ImageName, uri, signal)),
+      )
     },
   }
 }

@@ -1,8 +1,8 @@
 /** `plan`: synthesizes, compares with what is deployed, proves, and tells; it changes nothing. */
 import { randomBytes } from "node:crypto"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { access, constants, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import type { ResourceChange } from "@aws-sdk/client-cloudformation"
 import { STAGES } from "../../../infra/config/stages.ts"
 import { ROLLED_OUT } from "../../../infra/src/names.ts"
@@ -39,9 +39,10 @@ export const plan: Command = {
   },
   async run(session, values) {
     const { colours = false } = session
+    const out = values["out"] as string | undefined
+    if (out !== undefined) await requireFolder(out)
     const made = await makePlan(session, optionsOf(values))
     const json = JSON.stringify(made, undefined, 2)
-    const out = values["out"] as string | undefined
     if (out !== undefined) await written(out, json)
     session.print(values["json"] ? json : planText(made, colours ? COLOURED : PLAIN))
     if (made.proofs.failed.length === 0) return 0
@@ -243,8 +244,19 @@ async function deployedStacks(session: Session, planned: readonly PlannedStack[]
   return found.filter((one) => one !== undefined)
 }
 
+/** Before a minute's work, and before change sets that only the plan would name. */
+async function requireFolder(path: string): Promise<void> {
+  await access(dirname(path), constants.W_OK).catch((cause: unknown) => {
+    throw notWritten(path, cause)
+  })
+}
+
 async function written(path: string, json: string): Promise<void> {
   await writeFile(path, `${json}\n`).catch((cause: unknown) => {
-    throw new Refusal(EXIT.usage, `--out: ${path} can't be written; give a file in a folder that is there`, { cause })
+    throw notWritten(path, cause)
   })
+}
+
+function notWritten(path: string, cause: unknown): Refusal {
+  return new Refusal(EXIT.usage, `--out: ${path} can't be written; give a file in a folder that is there`, { cause })
 }

@@ -6,25 +6,27 @@
 import { resourcePolicies } from "../../../infra/src/proofs/claims/permissions.ts"
 import { type Grant, grantsOf, grantsOfRole, roleName } from "../../../infra/src/proofs/policy.ts"
 import type { Subject } from "../../../infra/src/proofs/proof.ts"
+import type { Resource } from "../../../infra/src/templates/resolve.ts"
 import { textOf } from "../../../infra/src/templates/value.ts"
 import type { Widening } from "./widenings.ts"
 
 type Row = Omit<Grant, "source">
 
+/** A new role of a stack that is there is wider by all that it may: one of another logical id must not pass for none. */
 export function widenedRoles(before: Subject, after: Subject): Widening[] {
   return after.resolved.ofType("AWS::IAM::Role").flatMap((now) => {
-    const was = before.resolved.at(now.address)
-    if (was === undefined) return []
+    if (!before.templates.some(({ name }) => name === now.template)) return []
     const subject = roleName(now, after.resolved)
+    const was =
+      before.resolved.at(now.address) ??
+      before.resolved.ofType("AWS::IAM::Role").find((one) => roleName(one, before.resolved) === subject)
+    const trusted = (role: Resource, { resolved }: Subject) =>
+      grantsOf(role.properties["AssumeRolePolicyDocument"], role, resolved)
     const documents = [
-      ["role's policy", grantsOfRole(was, before.resolved), grantsOfRole(now, after.resolved)],
-      [
-        "trust",
-        grantsOf(was.properties["AssumeRolePolicyDocument"], was, before.resolved),
-        grantsOf(now.properties["AssumeRolePolicyDocument"], now, after.resolved),
-      ],
+      ["role's policy", was ? grantsOfRole(was, before.resolved) : [], grantsOfRole(now, after.resolved)],
+      ["trust", was ? trusted(was, before) : [], trusted(now, after)],
     ] as const
-    const boundary = textOf(was.properties["PermissionsBoundary"])
+    const boundary = textOf(was?.properties["PermissionsBoundary"])
     const lost = boundary !== undefined && textOf(now.properties["PermissionsBoundary"]) !== boundary
     return [
       ...documents.flatMap(([kind, old, fresh]) =>

@@ -12,7 +12,7 @@ import { Refusal } from "../../../deploy/src/refusal.ts"
 import { Releases } from "../../../deploy/src/releases.ts"
 import { status } from "../../../deploy/src/status.ts"
 import { verify } from "../../../deploy/src/verify.ts"
-import { releasesTable } from "../../../infra/src/names.ts"
+import { ROLLED_OUT, releasesTable } from "../../../infra/src/names.ts"
 import type { Reply } from "../../support/aws-proxy.ts"
 import { deploy, environment } from "../../support/deploy/program.ts"
 import { run, sessionOf } from "../../support/deploy/session.ts"
@@ -73,9 +73,18 @@ describeWith([python], "an account in which the stage stands", function () {
     it("tells an image that ECR has not, and one for another platform", async () => {
       const arm = await pushImage(at.stage, at.account, "user_metadata", "arm64", at.blobs)
       const none = `${at.images["get_data"]?.split("@")[0]}@${sha256("nobody pushed it")}`
-      const [first, , second] = await amiss({ images: digests({ get_data: none, user_metadata: arm }) })
+      const [first, , second, , ...more] = await amiss({ images: digests({ get_data: none, user_metadata: arm }) })
+      expect(more).to.deep.equal([])
       expect(first).to.match(/^✗ image get_data: perigee-development\/get_data has no sha256:[0-9a-f]{64}$/)
       expect(second).to.match(/^✗ image user_metadata: .* is for linux\/arm64, and the stage runs linux\/amd64$/)
+    })
+
+    it("looks at the running image of a name that the file of digests has not", async () => {
+      const uri = await pushImage(at.stage, at.account, "get_data", "amd64", at.blobs)
+      const { code, text } = await run(verify, session(), { images: digests({ get_data: uri }) })
+      expect(code, text).to.equal(0)
+      const images = text.split("\n").flatMap((line) => /^✓ image (\w+): /.exec(line)?.[1] ?? [])
+      expect(images).to.deep.equal(ROLLED_OUT)
     })
 
     it("refuses a blob that is not what its digest says", async () => {
@@ -156,6 +165,17 @@ describeWith([python], "an account in which the stage stands", function () {
         () => amiss(),
       )
       expect(stack[0]).to.equal("✗ stack perigee-development-neo is being changed: UPDATE_IN_PROGRESS")
+    })
+
+    it("tells a stack that is stuck, which a plan would refuse", async () => {
+      for (const status of ["UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"]) {
+        const lines = await with_(
+          "cloudformation:DescribeStacks",
+          (text) => text.replace(/(-neo<\/StackName>[\s\S]*?)CREATE_COMPLETE/, `$1${status}`),
+          () => amiss(),
+        )
+        expect(lines[0]).to.equal(`✗ stack perigee-development-neo can't be updated: ${status}`)
+      }
     })
 
     it("one check that gets no answer is ✗ when its time is over, the others go on", async () => {

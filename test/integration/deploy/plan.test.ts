@@ -3,7 +3,12 @@ import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { CloudFormationClient, CreateStackCommand, ListChangeSetsCommand } from "@aws-sdk/client-cloudformation"
+import {
+  CloudFormationClient,
+  CreateStackCommand,
+  DeleteChangeSetCommand,
+  ListChangeSetsCommand,
+} from "@aws-sdk/client-cloudformation"
 import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm"
 import { expect } from "chai"
 import { execa } from "execa"
@@ -175,6 +180,30 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
       expect(stdout, "the same inputs, the same digest").to.contain(`\ndigest ${plan.digest}`)
     })
 
+    it("deletes a change set of outputs alone too, which changes no resource", async () => {
+      changed("outputs", "neo", (_, template) => {
+        template.Outputs = { ...template.Outputs, Greeting: { Value: "hello" } }
+      })
+      // As CloudFormation has it: made, and without a change in it.
+      intercept = async (call) => {
+        if (call.action !== "cloudformation:DescribeChangeSet") return undefined
+        const { status, headers, body } = await aws.pass(call)
+        const text = body.toString().replace(/<Changes>.*<\/Changes>/s, "<Changes></Changes>")
+        return { status, type: String(headers["content-type"]), body: text.replace(/FAILED/g, "CREATE_COMPLETE") }
+      }
+      const before = await changeSets()
+      const plan = await planned("outputs")
+      expect(aws.actions()).to.include("cloudformation:DeleteChangeSet")
+      expect(await changeSets()).to.deep.equal(before)
+      const neo = plan.stacks.find(({ name }) => name === "neo")
+      expect(neo).to.deep.include({ state: "changed", changes: [], notes: ["its outputs change"] })
+      const kept = await planned("outputs", "--keep-change-sets")
+      expect(kept.stacks.find(({ name }) => name === "neo")?.changeSet).to.match(/^perigee-plan-/)
+      const client = new CloudFormationClient(clientOf(account))
+      const ChangeSetName = kept.stacks.flatMap(({ changeSet = [] }) => changeSet)[0]
+      await client.send(new DeleteChangeSetCommand({ StackName: "perigee-development-neo", ChangeSetName }))
+    })
+
     it("tells a stack that is deployed and no longer in the stage", async () => {
       const topic = {
         Type: "AWS::DynamoDB::Table",
@@ -273,6 +302,13 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
       ])
       writeFileSync(file, "{}")
       await refused(65, /^deploy: --images: \S+: there are no images in it, as in /, [`--images=${file}`])
+    })
+
+    it("a file to write to in no folder, before it asks for anything", async () => {
+      await refused(64, /^deploy: --out: \S+ can't be written; give a file in a folder that is there$/, [
+        `--out=${join(folder, "none", "plan.json")}`,
+      ])
+      expect(aws.calls).to.deep.equal([])
     })
 
     it("an update that is under way, and a stack that can't be updated", async () => {

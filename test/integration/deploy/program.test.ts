@@ -181,6 +181,33 @@ describeWith([python], "the deploy program", function () {
     }
   })
 
+  it("tells no token and no key that came where something else belongs (64, 77)", async () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url")
+    const token = `${part({ alg: "RS256", typ: "JWT" })}.${part({ sub: secret() })}.${secret()}`
+    const key = secret()
+    const env = environment(proxy.url, { accessKeyId: "333333333333", secretAccessKey: key })
+    const role = "--role-arn=arn:aws:iam::333333333333:role/plan"
+    for (const [flags, code] of [
+      [[`--oidc-token=env://${token}`, role], 77],
+      [[`--oidc-token=file://${token}`, role], 77],
+      [[token], 64],
+      [[`--${token}`], 64],
+      [[`--stage=${token}`], 64],
+      [[key], 64],
+    ] as const) {
+      const ran = await deploy(env, "status", STAGE, ...flags)
+      expectOneLine(ran, /\*\*\*/, code)
+      for (const kept of [token, token.split(".")[1] ?? "", key]) expect(ran.stderr).not.to.contain(kept)
+    }
+  })
+
+  it("tells with --verbose what an error came of, down to its first cause", async () => {
+    const args = ["--oidc-token=file:///nonexistent/token", "--role-arn=arn:aws:iam::333333333333:role/plan"]
+    const { stderr } = await deploy(environment(proxy.url), "status", STAGE, ...args, "--verbose")
+    expect(stderr).to.match(/^caused by: Error: ENOENT: no such file/m)
+    expect(stderr.split("\n").at(-1)).to.equal("deploy: --oidc-token: /nonexistent/token can't be read")
+  })
+
   describe("when AWS fails", () => {
     const throttled: Reply = {
       status: 400,

@@ -20,7 +20,9 @@ describe("checks", () => {
       throw new Refusal(69, "AWS can't be reached (ECONNRESET); try again")
     })
     const answers = await ask([bad, good], session(), 5)
-    expect(table(answers)).to.match(/^✗ bad: AWS can't be reached \(ECONNRESET\); try again\n {4}→ .+\n✓ good is good$/)
+    expect(table(answers)).to.match(
+      /^✗ bad: AWS can't be reached \(ECONNRESET\); try again\n {4}→ do as the reason says, and verify again\n✓ good is good$/,
+    )
     expect(allOk(answers)).to.equal(false)
   })
 

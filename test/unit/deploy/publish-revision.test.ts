@@ -42,6 +42,17 @@ describe("the revision that is published", () => {
   })
   afterEach(() => rm(folder, { recursive: true }))
 
+  for (const flag of ["--assume-unchanged", "--skip-worktree"]) {
+    it(`sees a change that git was told not to look at, by ${flag}`, async () => {
+      await git("update-index", flag, "file")
+      expect((await revision()).changes, "without a change").to.equal(undefined)
+      await writeFile(join(folder, "file"), "two\n")
+      expect(await git("status", "--porcelain")).to.equal("")
+      expect((await revision()).changes).to.match(/^[0-9a-f]{40}$/)
+      expect((await git("ls-files", "-v")).split("\n"), "the repository's own index stays").to.not.include("H file")
+    })
+  }
+
   it("of a clean tree is its commit, and 12 digits of it the tag", async () => {
     const commit = await git("rev-parse", "HEAD")
     expect(await revision()).to.deep.equal({ commit, changes: undefined, tag: commit.slice(0, 12) })

@@ -56,4 +56,19 @@ describe("a stack's parameters", () => {
     expect(refusal(() => givenParameters("Zone=b", [template])).message).to.contain("no stack has a parameter Zone")
     expect(refusal(() => givenParameters("EgressZone", [template])).message).to.contain("is not Name=value")
   })
+
+  it("are refused where the template does not allow the value, whether it is given or kept", () => {
+    const Pool = { Type: "String", Default: "", AllowedPattern: "^(ipv4pool-ec2-[0-9a-f]+)?$" }
+    const Zone = { Type: "String", Default: "a", AllowedValues: ["a", "none"] }
+    const ranged = { Resources: {}, Parameters: { Zone, Pool } }
+    const values = (given: Record<string, string>) =>
+      plannedParameters("network", ranged, undefined, given).map(({ value }) => value)
+    expect(values({ Zone: "none", Pool: "ipv4pool-ec2-0a" })).to.deep.equal(["none", "ipv4pool-ec2-0a"])
+    expect(refusal(() => values({ Zone: "q" })).message).to.equal(
+      "Zone=q is not one of a, none, which network takes; give --parameters=Zone=<value>",
+    )
+    expect(refusal(() => values({ Pool: "x" })).message).to.contain("Pool=x is not of the form ^(ipv4pool-ec2-")
+    const deployed = { Zone: { value: "b" } }
+    expect(refusal(() => plannedParameters("network", ranged, deployed)).message).to.contain("Zone=b is not one of")
+  })
 })

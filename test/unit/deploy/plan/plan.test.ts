@@ -13,6 +13,7 @@ import {
   resource,
   without,
 } from "../../../support/deploy/plan.ts"
+import type { Json } from "../../../support/infra/assembly.ts"
 
 const stackOf = ({ stacks }: Plan, name: string) => stacks.find((one) => one.name === name)
 const changesIn = (plan: Plan) => plan.stacks.flatMap(({ changes }) => changes)
@@ -245,6 +246,49 @@ describe("a plan", function () {
       const gone = planIn({ planned: none, deployed: deployedAs(production()) })
       expect(gone.widenings.map(({ what }) => what)).to.include.members(lost)
       expect(gone.classification).to.include({ destructive: true, widening: true })
+    })
+
+    it("tells all that a new role may in a stack that is there, and asks", () => {
+      const stacks = production()
+      const trust = { Effect: "Allow", Action: "sts:AssumeRole", Principal: { Service: "ec2.amazonaws.com" } }
+      const may = { Effect: "Allow", Action: "s3:*", Resource: "*" }
+      const template = stacks.find(({ name }) => name === "neo")?.template as unknown as Json
+      template.Resources.Other = {
+        Type: "AWS::IAM::Role",
+        Properties: {
+          RoleName: "other",
+          AssumeRolePolicyDocument: { Version: "2012-10-17", Statement: [trust] },
+          Policies: [{ PolicyName: "all", PolicyDocument: { Version: "2012-10-17", Statement: [may] } }],
+        },
+      }
+      const plan = planIn({ planned: stacks, deployed: deployedAs(production()) })
+      expect(plan.widenings).to.deep.equal([
+        { kind: "role's policy", subject: "other", what: "allow s3:* on *" },
+        { kind: "trust", subject: "other", what: "allow service ec2.amazonaws.com sts:AssumeRole" },
+      ])
+      expect(plan.classification.widening).to.equal(true)
+      const others = deployedAs(production()).filter(({ name }) => name !== "neo")
+      expect(planIn({ planned: stacks, deployed: others }).widenings, "a stack that is new").to.deep.equal([])
+    })
+
+    it("compares a role that goes by another logical id with what it was", () => {
+      const stacks = production().map((stack) => {
+        if (stack.name !== "platform") return stack
+        const [id = ""] = Object.keys(stack.template.Resources).filter((one) =>
+          /^usermetadataTaskTaskRole[0-9A-F]{8}$/.test(one),
+        )
+        return { ...stack, template: JSON.parse(JSON.stringify(stack.template).replaceAll(id, "Renamed")) }
+      })
+      const same = planIn({ planned: stacks, deployed: deployedAs(production()) })
+      expect(same.widenings).to.deep.equal([])
+      properties(stacks, "platform", "Renamed").ManagedPolicyArns = ["arn:aws:iam::aws:policy/AdministratorAccess"]
+      const wider = planIn({ planned: stacks, deployed: deployedAs(production()) })
+      expect(wider.widenings.map(({ subject, what }) => [subject, what])).to.deep.equal([
+        [
+          "perigee-production-user_metadata-task",
+          "allow * on managed policy iam account aws policy/AdministratorAccess",
+        ],
+      ])
     })
 
     it("tells a trust in somebody else", () => {
