@@ -1,5 +1,5 @@
 /** `deploy`: the approved plan, applied: stacks, database, rollout, verification, record. */
-import { NOTHING_ROLLED_OUT, ROLLED_OUT, type RolledOutName } from "../../infra/src/names.ts"
+import { NOTHING_ROLLED_OUT, ROLLED_OUT, type RolledOutName, serviceConfigsTable } from "../../infra/src/names.ts"
 import { type Approval, approvalOf, NON_DESTRUCTIVE, requireApproval } from "./apply/approval.ts"
 import { executeStacks, forgetChangeSets } from "./apply/change-sets.ts"
 import { type Changing, changing } from "./apply/changing.ts"
@@ -117,7 +117,15 @@ async function stacks(
     {
       imagesMoved: fresh.length > 0,
       // The stacks from here on read which images run.
-      before: async ({ name }) => (name === TASK_STACKS[0] ? await tellImages(run) : undefined),
+      before: async ({ name }) => {
+        if (name === TASK_STACKS[0]) await tellImages(run)
+        if (name === "platform" && fresh.length > 0) {
+          const table = serviceConfigsTable(session.stage.name)
+          display.say(
+            `no service gets ready before its record "authentication" is in the table ${table}: write it now (docs/services.md, Settings)`,
+          )
+        }
+      },
       begun,
       told: (outcome) => void report.stacks.push(outcome),
     },

@@ -19,7 +19,7 @@ import { type ChangeSet, changeSet, deleteChangeSet, deployedStack, stackNames }
 import { COLOURED, PLAIN } from "./colours.ts"
 import { type Digests, plannedImages, runningDigest } from "./images.ts"
 import { givenParameters, type PlannedParameter, plannedParameters } from "./parameters.ts"
-import { differs, type Plan, planDigest, planOf } from "./plan.ts"
+import { differs, missingExports, type Plan, planDigest, planOf } from "./plan.ts"
 import { type DeployedStack, type PlannedStack, plannedStacks } from "./stacks.ts"
 import { planText } from "./text.ts"
 
@@ -141,7 +141,9 @@ export async function preparePlan(session: Session, options: PlanOptions): Promi
     const made = { identity, assembly, planned, deployed, parameters, running, dispose }
     if (updates.length === 0) return { ...made, plan: planOf(basis) }
 
-    say(`plan: asking CloudFormation about ${updates.map(({ name }) => name).join(", ")}`)
+    // The others are planned by their templates alone.
+    const askable = updates.filter((stack) => missingExports(stack, deployed).length === 0)
+    say(`plan: asking CloudFormation about ${askable.map(({ name }) => name).join(", ") || "nothing"}`)
     await publishAssets(
       session,
       assembly,
@@ -152,7 +154,7 @@ export async function preparePlan(session: Session, options: PlanOptions): Promi
     const sets: ChangeSet[] = []
     let keep = false
     try {
-      for (const stack of updates) {
+      for (const stack of askable) {
         const one = await changeSet(session, stack, {
           account,
           changeSetName,

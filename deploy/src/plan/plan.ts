@@ -3,7 +3,7 @@ import type { ResourceChange } from "@aws-sdk/client-cloudformation"
 import { readPrices } from "../../../infra/src/cost/prices.ts"
 import { Subject } from "../../../infra/src/proofs/proof.ts"
 import type { Stage } from "../../../infra/src/stage.ts"
-import { type Template, TemplateError } from "../../../infra/src/templates/read.ts"
+import { type Template, type TemplateBody, TemplateError } from "../../../infra/src/templates/read.ts"
 import type { Resolved } from "../../../infra/src/templates/resolve.ts"
 import { EXIT, Refusal } from "../refusal.ts"
 import type { RevisionChange } from "../targets/target.ts"
@@ -148,6 +148,27 @@ export function differs(
   return was !== is || moved || canonical(planned.tags) !== canonical(deployed.tags)
 }
 
+/**
+ * Exports that the stack as it is planned imports, and none of those that are deployed has: CloudFormation makes no change
+ * set of it before they are there.
+ */
+export function missingExports(planned: PlannedStack, deployed: readonly DeployedStack[]): readonly string[] {
+  const there = new Set(deployed.flatMap(({ template }) => exportsOf(template?.Outputs ?? {})))
+  return [...new Set(importsIn(planned.template))].filter((name) => !there.has(name))
+}
+
+function exportsOf(outputs: NonNullable<TemplateBody["Outputs"]>): string[] {
+  return Object.values(outputs).flatMap((one) => (one.Export === undefined ? [] : [String(one.Export.Name)]))
+}
+
+/** Names alone: what is put together of references can't be told. */
+function importsIn(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return []
+  return Object.entries(value).flatMap(([key, one]) =>
+    key === "Fn::ImportValue" && typeof one === "string" ? [one] : importsIn(one),
+  )
+}
+
 function stackPlan(asked: Asked, stack: PlannedStack, before: Resolved | undefined, after: Resolved): StackPlan {
   const { deployed, told, kept } = asked
   const { name, stackName, template } = stack
@@ -199,9 +220,10 @@ function notesOf(
       : [`its protection against deletion goes ${stack.terminationProtection ? "on" : "OFF"}`]
   const [was, is] = [there.template?.Outputs ?? {}, stack.template.Outputs ?? {}]
   const outputs = canonical(asTold(was)) === canonical(asTold(is)) ? [] : ["its outputs change"]
-  const exports = (side: typeof was) =>
-    Object.values(side).flatMap((one) => (one.Export === undefined ? [] : [String(one.Export.Name)]))
-  const lost = exports(was).filter((name) => !exports(is).includes(name))
+  const lost = exportsOf(was).filter((name) => !exportsOf(is).includes(name))
+  const awaited = missingExports(stack, deployed).map(
+    (name) => `it uses the export ${name}, which comes with this very deploy: CloudFormation is asked about it then`,
+  )
   const broken = deployed.flatMap(({ name, template }) =>
     lost
       .filter((one) => name !== stack.name && JSON.stringify(template ?? {}).includes(JSON.stringify(one)))
@@ -210,7 +232,15 @@ function notesOf(
           `CloudFormation will REFUSE this update: ${name} as it is deployed uses the export ${one}, which goes; keep it for one deploy more`,
       ),
   )
-  return [...values, ...gone.map((name) => `the parameter ${name} goes`), ...tags, ...protection, ...outputs, ...broken]
+  return [
+    ...values,
+    ...gone.map((name) => `the parameter ${name} goes`),
+    ...tags,
+    ...protection,
+    ...outputs,
+    ...broken,
+    ...awaited,
+  ]
 }
 
 function deletedStack(stack: DeployedStack, resolvedBefore: Resolved | undefined): StackPlan {

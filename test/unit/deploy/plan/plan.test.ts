@@ -1,7 +1,8 @@
 /** Plans against expectations that were checked by hand: what is told of each kind of change, and what is asked about. */
 import type { ResourceChange } from "@aws-sdk/client-cloudformation"
 import { expect } from "chai"
-import { isEmpty, type Plan } from "../../../../deploy/src/plan/plan.ts"
+import { isEmpty, missingExports, type Plan } from "../../../../deploy/src/plan/plan.ts"
+import type { PlannedStack } from "../../../../deploy/src/plan/stacks.ts"
 import {
   deployedAs,
   digest,
@@ -451,6 +452,22 @@ describe("a plan", function () {
       expect(stackOf(plan, "network")?.notes.join("\n")).to.contain(
         `CloudFormation will REFUSE this update: data as it is deployed uses the export ${output?.Export?.Name}`,
       )
+    })
+
+    it("tells of an import whose export comes with this very deploy, which CloudFormation can't be asked about before", () => {
+      const stacks = production()
+      const deployed = deployedAs(stacks)
+      const [network, , data] = stacks
+      const fresh = "perigee-production-network:Fresh"
+      ;(network?.template.Outputs as Json)["Fresh"] = { Value: "x", Export: { Name: fresh } }
+      properties(stacks, "data", "Database").DBName = { "Fn::ImportValue": fresh }
+      expect(missingExports(data as PlannedStack, deployed)).to.deep.equal([fresh])
+      expect(missingExports(network as PlannedStack, deployed)).to.deep.equal([])
+      const plan = planIn({ planned: stacks, deployed })
+      expect(stackOf(plan, "data")?.notes).to.include(
+        `it uses the export ${fresh}, which comes with this very deploy: CloudFormation is asked about it then`,
+      )
+      expect(stackOf(plan, "platform")?.notes.join()).not.to.contain("which comes with")
     })
   })
 })
