@@ -1,5 +1,5 @@
 /** The Lambda's package, which a synthesis of the stage takes in. */
-import { existsSync } from "node:fs"
+import { statSync } from "node:fs"
 import { EXIT, Refusal } from "./refusal.ts"
 
 /** Where the Lambda's own build puts it, below the repository's root. */
@@ -7,9 +7,13 @@ export const FUNCTION_ZIP = "lambda/dist/lambda.zip"
 
 /**
  * @returns the path
- * @throws Refusal there is no such file
+ * @throws Refusal there is no such file, or it is a folder
  */
 export function requireFunctionZip(path: string): string {
-  if (existsSync(path)) return path
-  throw new Refusal(EXIT.noStack, `${path} is not there; npm run build -w lambda makes it`)
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found?.isFile()) return path
+  throw new Refusal(
+    EXIT.noStack,
+    `${path} is ${found === undefined ? "not there" : "no file"}; npm run build -w lambda makes it`,
+  )
 }

@@ -72,6 +72,11 @@ export function refusalOf(error: unknown): unknown {
       cause,
     )
   }
+  // Of the file system alone: an error of a connection has no path.
+  if ("code" in error && "path" in error) {
+    const code = error.code === "ENOENT" ? EXIT.noStack : EXIT.failed
+    return new Refusal(code, `a file can't be read or written: ${error.message}`, cause)
+  }
   // What undici, node:http and the SDK's own time-outs have in common.
   if ("code" in error || error.name === "TimeoutError") {
     const code = "code" in error ? String(error.code) : error.name
