@@ -540,10 +540,10 @@ export class Perigee {
   }
 
   /**
-   * The last lines that a service, the scheduled fetch or the Lambda wrote
+   * The last lines that a service, a task or the Lambda wrote
    *
    * @param stage one of infra/config: development or production
-   * @param service user_metadata, flight_metadata, flights_availability, get_data or neows_lambda
+   * @param service user_metadata, flight_metadata, flights_availability, get_data, function, or <service>-migrate, -roles
    * @param lines how many, 1 to 10000
    * @param asJson the result as JSON
    * @param accessKeyId AWS access key id

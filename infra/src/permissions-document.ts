@@ -38,8 +38,9 @@ its policy, which it uses up, and each with one action after the other taken out
 open. The same tests record what \`bootstrap\` sends. The emulator lets everybody push and has no Service Quotas: what
 \`publish\` asks of the registry, and quotas, the test itself denies, by AWS' list of the actions behind each request. Of the
 actions on the bootstrap bucket, and of what is marked *through* (KMS, and the rights that CloudFormation borrows), nothing
-is tried: that is read from AWS' documentation. Of \`deploy\`, \`rollback\` and \`destroy\` a test records what they send, and
-holds that their tables have all of it.
+is tried: that is read from AWS' documentation. Of \`deploy\`, \`rollback\`, \`move-egress\` and
+\`destroy\` a test records what they send, and holds that their tables have all of it; what each does without one of its
+actions was not tried.
 `
 
 /** @returns the document as Markdown */

@@ -9,7 +9,7 @@ import { moveEgress } from "../../../deploy/src/move-egress-command.ts"
 import type { Plan } from "../../../deploy/src/plan/plan.ts"
 import { rollback } from "../../../deploy/src/rollback.ts"
 import { STACKS } from "../../../infra/src/names.ts"
-import { permissionsOf } from "../../../infra/src/permissions.ts"
+import { type PermittedCommand, permissionsOf } from "../../../infra/src/permissions.ts"
 import { commitOf, Deployable } from "../../support/deploy/deployable.ts"
 import { run, sessionOf } from "../../support/deploy/session.ts"
 import { settings } from "../../support/deploy/standing.ts"
@@ -41,6 +41,14 @@ describeWith([python], "a release", function () {
       flights_availability: whole,
     })
     expect(await at.parameters()).to.equal(digit.repeat(4))
+  }
+  /** What was sent since the proxy forgot, and is in no table of these commands. */
+  const unpermitted = (...commands: PermittedCommand[]) => {
+    const { account, stage: of } = at
+    const place = { partition: "aws", region: of.region, account: account.id, stage: of.name, deliveryKeyArn: "any" }
+    const allowed = commands.flatMap((command) => permissionsOf(command, place)).flatMap(({ actions }) => actions)
+    // Templates and assets are written with the bootstrap stack's role, which the session takes.
+    return at.proxy.actions().filter((action) => !/^(sts:|s3:|[A-Z]+ )/.test(action) && !allowed.includes(action))
   }
   /** A deploy that must fail, in this process. */
   const failed = async (digit: string, commit: string, ...more: string[]) =>
@@ -80,20 +88,9 @@ describeWith([python], "a release", function () {
     })
 
     it("sends nothing that its table of permissions has not", () => {
-      const place = {
-        partition: "aws",
-        region: at.stage.region,
-        account: at.account.id,
-        stage: at.stage.name,
-        deliveryKeyArn: "any",
-      }
-      const allowed = new Set(
-        [...permissionsOf("plan", place), ...permissionsOf("deploy", place)].flatMap(({ actions }) => actions),
-      )
-      // Templates and assets are written with the bootstrap stack's role, which the session takes.
-      const sent = at.proxy.actions().filter((action) => !/^(sts:|s3:|[A-Z]+ )/.test(action))
-      expect(sent.filter((action) => !allowed.has(action))).to.deep.equal([])
-      expect(sent).to.include.members(["cloudformation:ExecuteChangeSet", "ecs:RunTask", "lambda:PublishVersion"])
+      expect(unpermitted("deploy", "plan")).to.deep.equal([])
+      const needed = ["cloudformation:ExecuteChangeSet", "ecs:RunTask", "lambda:PublishVersion"]
+      expect(at.proxy.actions()).to.include.members(needed)
     })
 
     it("is asked about where users ask: under the stage's name, at each service's path", () => {
@@ -265,8 +262,11 @@ describeWith([python], "a release", function () {
 
   describe("the way back", () => {
     it("leads to the last good one before, once more to none, and by its commit to any", async () => {
+      at.proxy.forget()
       const back = await at.inProcess(rollback, [])
       expect(back.code, back.text).to.equal(0)
+      expect(unpermitted("rollback")).to.deep.equal([])
+      expect(at.proxy.actions()).to.include.members(["ecs:UpdateService", "ssm:PutParameter"])
       expect(back.text).to.match(/^# rollback of development: succeeded\n/)
       await expectRuns("a")
       expect(await at.newest()).to.equal("succeeded 3")
@@ -307,8 +307,10 @@ describeWith([python], "a release", function () {
     })
 
     it("moves the egress under the same lock, and hears of the outage", async () => {
+      at.proxy.forget()
       const { code, text } = await at.inProcess(moveEgress, ["--to-zone=b"])
       expect(code, text).to.equal(0)
+      expect(unpermitted("move-egress")).to.deep.equal([])
       expect(text).to.match(/: the egress is in zone b, with the address \S+; nothing got out for \d+ s$/)
       const unknown = await at.inProcess(moveEgress, ["--to-zone=z"])
       expect([unknown.code, unknown.text]).to.deep.equal([64, 'development has no zone "z"; it has a, b, c'])
@@ -325,8 +327,10 @@ describeWith([python], "a release", function () {
         ([code, text]: [number, string]) =>
           code === 65 && /^production is protected .* nothing of it is deleted/.test(text),
       )
+      at.proxy.forget()
       const { code, text } = await at.inProcess(destroy, ["--confirm=development"])
       expect(code, text).to.equal(0)
+      expect(unpermitted("destroy")).to.deep.equal([])
       expect(text).to.match(
         /^deleted: \S+-neo, \S+-platform, \S+-data, \S+-network\nremains, about \d+\.\d\d US dollars/,
       )
