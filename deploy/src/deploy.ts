@@ -1,5 +1,5 @@
 /** `deploy`: the approved plan, applied: stacks, database, rollout, verification, record. */
-import { NOTHING_ROLLED_OUT, ROLLED_OUT, type RolledOutName } from "../../infra/src/names.ts"
+import { NOTHING_ROLLED_OUT, ROLLED_OUT, type RolledOutName, type StackName } from "../../infra/src/names.ts"
 import { type Approval, approvalOf, NON_DESTRUCTIVE, requireApproval } from "./apply/approval.ts"
 import { executeStacks, forgetChangeSets } from "./apply/change-sets.ts"
 import { type Changing, changing } from "./apply/changing.ts"
@@ -18,6 +18,12 @@ import { revisionOf } from "./publish-revision.ts"
 import { EXIT, Refusal } from "./refusal.ts"
 import type { Session } from "./session.ts"
 import { TASK_STACKS } from "./targets/ecs/task-definitions.ts"
+
+/**
+ * CloudFormation waits until the services that it makes pass their health checks, which they do with a database that is
+ * prepared: a first deploy prepares it before this stack.
+ */
+const SERVICES_STACK: StackName = "platform"
 
 export const deploy: Command = {
   name: "deploy",
@@ -88,7 +94,7 @@ async function deployed(
       async (run) => {
         const fresh = ROLLED_OUT.filter((name) => previousImages[name] === undefined)
         await stacks(run, prepared, { fresh, begun })
-        await database(run, fresh)
+        if (fresh.length === 0) await database(run, fresh)
         await rollOut(run, { images })
         const ending = await verify(run)
         run.report.changed = hasChanged(run.report)
@@ -117,7 +123,12 @@ async function stacks(
     {
       imagesMoved: fresh.length > 0,
       // The stacks from here on read which images run.
-      before: async ({ name }) => (name === TASK_STACKS[0] ? await tellImages(run) : undefined),
+      before: async ({ name }) => {
+        if (name === TASK_STACKS[0]) await tellImages(run)
+        if (name !== SERVICES_STACK || fresh.length === 0) return
+        await database(run, fresh)
+        await releases.step(record.id, "stacks", undefined, session.signal)
+      },
       begun,
       told: (outcome) => void report.stacks.push(outcome),
     },
