@@ -29,19 +29,23 @@ export const deploy: Command = {
   name: "deploy",
   summary: "Applies the approved plan: stacks, migrations, rollout, smoke tests; takes back what does not last",
   flags: {
-    "approved-plan": { type: "string", value: "FILE", help: "the plan that was approved, as plan --out wrote it" },
-    approve: { type: "string", value: "DIGEST", help: "or its digest, all 64 digits" },
+    "approved-plan": {
+      type: "string",
+      value: "FILE",
+      help: "one of these three: the plan that was approved, as plan --out wrote it",
+    },
+    approve: { type: "string", value: "DIGEST", help: "its digest, all 64 digits of plan's last line" },
     "auto-approve": {
       type: "string",
       value: NON_DESTRUCTIVE,
-      help: "or, in development, what destroys and widens nothing",
+      help: "on a stage without protection, whatever replaces, deletes and widens nothing",
     },
     images: {
       type: "string",
       value: "FILE",
-      help: "digests as publish gives them; without it the images that run stay",
+      help: "digests.json of publish; without it the images that run stay",
     },
-    assembly: { type: "string", value: "FOLDER", help: "a cloud assembly instead of a synthesis" },
+    assembly: { type: "string", value: "FOLDER", help: "what npm run synth wrote, in place of a synthesis" },
     parameters: { type: "string", value: "LIST", help: "stack parameters, Name=value,…; others keep their values" },
     commit: { type: "string", value: "SHA", help: "all 40 digits, where there is no git to tell" },
     ...RELEASE_FLAGS,

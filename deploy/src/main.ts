@@ -112,7 +112,13 @@ function names(): string {
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length))
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`)
-  return `npm run deploy -- <command> --stage=<name>\n\n${lines.join("\n")}\n\n<command> --help tells its flags.\n`
+  return `npm run deploy -- <command> --stage=<name>
+
+${lines.join("\n")}
+
+<command> --help tells its flags. A first deployment goes in this order. docs/runbook.md tells it step by step, what to do
+when one fails, and what each exit code means.
+`
 }
 
 function help({ name, summary, flags }: Command): string {
