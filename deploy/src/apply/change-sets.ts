@@ -201,7 +201,7 @@ export async function watched(
   try {
     const updates = new StackUpdates(session.aws.client(CloudFormationClient), id)
     const { ending, reason } = await updates.watch({ id }, token, { pollMs, signal: session.signal, onEvent })
-    const phase = /ROLLBACK/.test(ending) ? "back" : ending.endsWith("_COMPLETE") ? "stable" : "failed"
+    const phase = !ending.endsWith("_COMPLETE") ? "failed" : /ROLLBACK/.test(ending) ? "back" : "stable"
     display.watch({ ...unit, phase, seconds: secondsSince(started), message: reason === "" ? ending : reason })
     return { ending, reason }
   } catch (error) {
