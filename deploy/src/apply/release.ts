@@ -126,7 +126,7 @@ export async function takeBack({ change, record, report, undo }: Run, error: unk
   }
   const reason = cause instanceof Error ? cause.message : String(cause)
   display.say(`${reason}: taking back what was changed`)
-  const signal = AbortSignal.any([lock.lost, AbortSignal.timeout(settings.timeout * 1000)])
+  const signal = AbortSignal.any([lock.lost, AbortSignal.timeout(settings.wayBack * 1000)])
   const { mask = (text: string) => text } = session
   const end = async (outcome: "failed" | "rolled-back", why: string) => {
     await releases.end(
@@ -141,7 +141,7 @@ export async function takeBack({ change, record, report, undo }: Run, error: unk
   try {
     await undo.all({ ...session, signal })
   } catch (second) {
-    const why = signal.aborted && !lock.lost.aborted ? late(settings.timeout) : refusalOf(second)
+    const why = signal.aborted && !lock.lost.aborted ? late(settings.wayBack) : refusalOf(second)
     const text = why instanceof Error ? why.message : String(why)
     if (why instanceof Refusal && why.exitCode === EXIT.credentials) {
       return { cause: left(why, record, EXIT.credentials), outcome: "running" }

@@ -39,7 +39,7 @@ export function undoRollout({ change: { display, settings }, report, undo }: Run
   undo.add(async (session) => {
     const unchanged = new Set(report.units.filter(({ outcome }) => outcome === "unchanged").map(({ unit }) => unit))
     const back = standing.filter(({ unit }) => !unchanged.has(unit))
-    const options = { watch: display.watch, timeout: settings.timeout, signal: session.signal }
+    const options = { watch: display.watch, timeout: settings.wayBack, signal: session.signal }
     report.takenBack.push(...(await rollBackUnits(session, back, options)))
   })
 }

@@ -9,8 +9,10 @@ export interface Settings {
   readonly lease: LeaseSettings
   /** Milliseconds between two looks at what CloudFormation or a one-off task does. */
   readonly pollMs: number
-  /** Seconds that a rollout, or taking one back, may take. */
+  /** Seconds that a rollout may take. */
   readonly timeout: number
+  /** Seconds that the way back may take: as long, but never too short to be made. */
+  readonly wayBack: number
   /** In the place of the load balancer's address. */
   readonly smokeUrl?: URL
   /** Seconds until the services must answer. */
@@ -40,7 +42,7 @@ export const RELEASE_FLAGS = {
   timeout: {
     type: "string",
     value: "SECONDS",
-    help: "for the rollout, and for the way back, 1 to 7200; 900 without it",
+    help: "for the rollout, 1 to 7200; 900 without it",
   },
   "smoke-url": {
     type: "string",
@@ -52,16 +54,21 @@ export const RELEASE_FLAGS = {
   report: { type: "string", value: "FOLDER", help: "for report.md and report.json; made if it is not there" },
 } as const satisfies Readonly<Record<string, Flag>>
 
+/** Seconds in which a service with its drains comes back. */
+const SHORTEST_WAY_BACK = 180
+
 /** @throws Refusal a flag: what it takes */
 export function settingsOf(values: Values): Settings {
   const lease = values["lease"] === undefined ? LEASE : leaseOf(number(values, "lease", 2, 3600, 120) * 1000)
   const url = values["smoke-url"] as string | undefined
   const report = values["report"] as string | undefined
+  const timeout = number(values, "timeout", 1, 7200, 900)
   return {
     patience: number(values, "wait", 0, 7200, 0) * 1000,
     lease,
     pollMs: number(values, "poll", 0.05, 60, 2) * 1000,
-    timeout: number(values, "timeout", 1, 7200, 900),
+    timeout,
+    wayBack: Math.max(timeout, SHORTEST_WAY_BACK),
     ...(url !== undefined && { smokeUrl: urlOf(url) }),
     smokeSeconds: number(values, "smoke-seconds", 1, 600, 60),
     keep: whole(values, "keep", 1, 100, 5),

@@ -3,12 +3,17 @@ import { mkdirSync, readFileSync } from "node:fs"
 import { ECSClient, ListTaskDefinitionsCommand } from "@aws-sdk/client-ecs"
 import { expect } from "chai"
 import { deploy } from "../../../deploy/src/deploy.ts"
+import { destroy } from "../../../deploy/src/destroy.ts"
+import { logs } from "../../../deploy/src/logs.ts"
+import { moveEgress } from "../../../deploy/src/move-egress-command.ts"
 import type { Plan } from "../../../deploy/src/plan/plan.ts"
 import { rollback } from "../../../deploy/src/rollback.ts"
 import { STACKS } from "../../../infra/src/names.ts"
 import { permissionsOf } from "../../../infra/src/permissions.ts"
 import { commitOf, Deployable } from "../../support/deploy/deployable.ts"
+import { run, sessionOf } from "../../support/deploy/session.ts"
 import { settings } from "../../support/deploy/standing.ts"
+import { stage } from "../../support/infra/assembly.ts"
 import { describeWith } from "../../support/needs.ts"
 import { python } from "../../support/python.ts"
 
@@ -214,7 +219,7 @@ describeWith([python], "a release", function () {
       })
       const { code, text } = await failed("b", "2")
       at.proxy.off()
-      expect(text).to.match(/AWS refuses: expired; the release \S+ is left unfinished, .* with new credentials/)
+      expect(text).to.match(/AWS refuses: expired.*; the release \S+ is left unfinished, .* with new credentials/)
       expect([code, await at.newest()]).to.deep.equal([77, "running 2"])
       const busy = await failed("b", "2")
       expect([busy.code, busy.text]).to.satisfy(
@@ -260,7 +265,7 @@ describeWith([python], "a release", function () {
       expect(before.length, before.join()).to.be.above(3)
       const { code, text } = await at.inProcess(deploy, [...at.deployArgs("b", "4"), "--keep=1"])
       expect(code, text).to.equal(0)
-      expect(text).to.contain(`Deregistered: ${SERVICE}:`)
+      expect(text).to.match(new RegExp(`Deregistered: .*${SERVICE}:\\d`))
       const after = await revisions()
       client.destroy()
       // The stack's own, the one that runs, and the newest.
@@ -291,6 +296,53 @@ describeWith([python], "a release", function () {
       expect(text).to.match(/user_metadata: image \S+a can't be pulled: .*; what ran before runs$/)
       expect([code, await at.newest()]).to.deep.equal([73, "rolled-back 1"])
       await expectRuns("b")
+    })
+  })
+
+  describe("a person", () => {
+    it("reads the last lines of a task, as many as asked for, or is told whose there are", async () => {
+      const { code, text } = await at.inProcess(logs, ["--service=user_metadata-migrate", "--lines=1"])
+      expect([code, text]).to.satisfy(
+        ([one, lines]: [number, string]) => one === 0 && /^\S+Z migration 7: relation exists$/.test(lines),
+      )
+      for (const [args, words] of [
+        [["--service=nobody"], /^there is no service "nobody"; there are user_metadata, /],
+        [[], /^--service is missing/],
+        [["--service=function", "--lines=0"], /^--lines=0 must be a number from 1 to 10000/],
+      ] as const) {
+        const refused = await at.inProcess(logs, args)
+        expect([refused.code, refused.text]).to.satisfy(
+          ([one, line]: [number, string]) => one === 64 && words.test(line),
+        )
+      }
+    })
+
+    it("moves the egress under the same lock, and hears of the outage", async () => {
+      const { code, text } = await at.inProcess(moveEgress, ["--to-zone=b"])
+      expect(code, text).to.equal(0)
+      expect(text).to.match(/: the egress is in zone b, with the address \S+; nothing got out for \d+ s$/)
+      const unknown = await at.inProcess(moveEgress, ["--to-zone=z"])
+      expect([unknown.code, unknown.text]).to.deep.equal([64, 'development has no zone "z"; it has a, b, c'])
+    })
+
+    it("destroys by the stage's name alone, never a protected one, and hears what remains", async () => {
+      const typo = await at.inProcess(destroy, ["--confirm=production"])
+      expect([typo.code, typo.text]).to.satisfy(
+        ([code, text]: [number, string]) => code === 64 && /give --confirm=development to mean it$/.test(text),
+      )
+      const production = sessionOf(stage("production"), { endpoint: "http://127.0.0.1:1", keys: at.account.root })
+      const kept = await run(destroy, production, { confirm: "production" })
+      expect([kept.code, kept.text]).to.satisfy(
+        ([code, text]: [number, string]) =>
+          code === 65 && /^production is protected .* nothing of it is deleted/.test(text),
+      )
+      const { code, text } = await at.inProcess(destroy, ["--confirm=development"])
+      expect(code, text).to.equal(0)
+      expect(text).to.match(
+        /^deleted: \S+-neo, \S+-platform, \S+-data, \S+-network\nremains, about \d+\.\d\d US dollars/,
+      )
+      expect(text).to.contain("stack perigee-development-delivery: images, pipeline roles, the lock and the record")
+      expect(await at.parameters()).to.equal("––––")
     })
   })
 })

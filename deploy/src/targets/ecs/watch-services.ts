@@ -77,6 +77,7 @@ export async function watchServices(
       const of = (one: ServiceRollout) => services.get(one.plan.service)
       const looked = new Set(chosen(open, round, (one) => one.see(of(one))))
       await Promise.all(open.map((one) => one.observe(of(one), looked.has(one))))
+      if (rollouts.every(({ ended }) => ended !== undefined)) return
     } catch (error) {
       signal.throwIfAborted()
       if (!isTransient(error)) throw refusalOf(error)

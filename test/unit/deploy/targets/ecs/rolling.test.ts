@@ -45,6 +45,8 @@ describe("a service's rollout", () => {
     const cluster = "perigee-development-platform"
     expect(ecs.sent("UpdateService")).to.deep.equal([{ cluster, service: SERVICE, taskDefinition: `${FAMILY}:2` }])
     expect(ecs.watched.map(({ phase }) => phase)).to.deep.equal(["started", "waiting", "stable"])
+    // Two pauses between three looks, and none after the last.
+    expect(ecs.clock.sleeps).to.have.lengthOf(2)
   })
 
   it("is not stable while its own deployment goes on, though the one before it was completed", async () => {
