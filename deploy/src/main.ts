@@ -17,7 +17,7 @@ const masking = new Masking()
 const say = (line: string) => process.stderr.write(`${masking.mask(line)}\n`)
 
 const TERMINAL: Terminal = {
-  size: () => ({ columns: process.stderr.columns ?? 80, rows: process.stderr.rows ?? 24 }),
+  size: () => ({ columns: process.stderr.columns ?? 0, rows: process.stderr.rows ?? 0 }),
   write: (text) => process.stderr.write(text),
 }
 
