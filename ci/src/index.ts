@@ -448,7 +448,7 @@ export class Perigee {
    * @param images digests.json as publish gives it; without it the images that run stay
    * @param commit the commit in full, where there is no .git to tell it
    * @param wait seconds to wait for another who changes the stage, 0 to 7200
-   * @param timeout seconds for the rollout, 10 to 7200
+   * @param timeout seconds for the rollout, and as long again for the way back, 1 to 7200
    * @param smokeUrl where the services answer; default: the load balancer's address
    * @param asJson the report as JSON
    * @param accessKeyId AWS access key id
@@ -503,7 +503,7 @@ export class Perigee {
    * @param stage one of infra/config: development or production
    * @param to commit of a release that succeeded, 7 digits or more; default: the last good one that does not run
    * @param wait seconds to wait for another who changes the stage, 0 to 7200
-   * @param timeout seconds for the rollout, 10 to 7200
+   * @param timeout seconds for the rollout, and as long again for the way back, 1 to 7200
    * @param smokeUrl where the services answer; default: the load balancer's address
    * @param asJson the report as JSON
    * @param accessKeyId AWS access key id
@@ -543,7 +543,8 @@ export class Perigee {
    * The last lines that a service, a task or the Lambda wrote
    *
    * @param stage one of infra/config: development or production
-   * @param service user_metadata, flight_metadata, flights_availability, get_data, function, or <service>-migrate, -roles
+   * @param service user_metadata, flight_metadata, flights_availability, get_data, function, or a task such as
+   * user_metadata-migrate
    * @param lines how many, 1 to 10000
    * @param asJson the result as JSON
    * @param accessKeyId AWS access key id

@@ -3,7 +3,8 @@ import type { Command } from "./command.ts"
 
 export const bootstrap: Command = {
   name: "bootstrap",
-  summary: "Once an account: CDK's bootstrap stack, then the delivery stack (repositories, pipeline roles, releases).",
+  summary:
+    "Once an account and stage: CDK's bootstrap stack, then the delivery stack (repositories, pipeline roles, releases)",
   flags: {},
   async run(session, values) {
     // The toolkit takes seconds to load, which no other command should wait for.

@@ -25,8 +25,16 @@ export interface Command {
 
 /** Flags that every command has. */
 export const COMMON_FLAGS = {
-  stage: { type: "string", value: "NAME", help: "stage of infra/config" },
-  "oidc-token": { type: "string", value: "PLACE", help: "OIDC token: env://NAME or file://PATH; needs --role-arn" },
+  stage: {
+    type: "string",
+    value: "NAME",
+    help: "which: development, production, or another of infra/config; always needed",
+  },
+  "oidc-token": {
+    type: "string",
+    value: "PLACE",
+    help: "OIDC token, as env://NAME or file://PATH; needs --role-arn. Without it AWS' own variables, or AWS_PROFILE",
+  },
   "role-arn": { type: "string", value: "ARN", help: "role to take with the token" },
   json: { type: "boolean", help: "the result as JSON, on stdout" },
   verbose: { type: "boolean", help: "with an error, its causes and stacks" },

@@ -1,5 +1,11 @@
 /** `deploy`: the approved plan, applied: stacks, database, rollout, verification, record. */
-import { NOTHING_ROLLED_OUT, ROLLED_OUT, type RolledOutName, serviceConfigsTable } from "../../infra/src/names.ts"
+import {
+  NOTHING_ROLLED_OUT,
+  ROLLED_OUT,
+  type RolledOutName,
+  type StackName,
+  serviceConfigsTable,
+} from "../../infra/src/names.ts"
 import { type Approval, approvalOf, NON_DESTRUCTIVE, requireApproval } from "./apply/approval.ts"
 import { executeStacks, forgetChangeSets } from "./apply/change-sets.ts"
 import { type Changing, changing } from "./apply/changing.ts"
@@ -19,23 +25,33 @@ import { EXIT, Refusal } from "./refusal.ts"
 import type { Session } from "./session.ts"
 import { TASK_STACKS } from "./targets/ecs/task-definitions.ts"
 
+/**
+ * CloudFormation waits until the services that it makes pass their health checks, which they do with a database that is
+ * prepared: a first deploy prepares it before this stack.
+ */
+const SERVICES_STACK: StackName = "platform"
+
 export const deploy: Command = {
   name: "deploy",
   summary: "Applies the approved plan: stacks, migrations, rollout, smoke tests; takes back what does not last",
   flags: {
-    "approved-plan": { type: "string", value: "FILE", help: "the plan that was approved, as plan --out wrote it" },
-    approve: { type: "string", value: "DIGEST", help: "or its digest, all 64 digits" },
+    "approved-plan": {
+      type: "string",
+      value: "FILE",
+      help: "one of these three: the plan that was approved, as plan --out wrote it",
+    },
+    approve: { type: "string", value: "DIGEST", help: "its digest, all 64 digits of plan's last line" },
     "auto-approve": {
       type: "string",
       value: NON_DESTRUCTIVE,
-      help: "or, in development, what destroys and widens nothing",
+      help: "on a stage without protection, whatever replaces, deletes and widens nothing",
     },
     images: {
       type: "string",
       value: "FILE",
-      help: "digests as publish gives them; without it the images that run stay",
+      help: "digests.json of publish; without it the images that run stay",
     },
-    assembly: { type: "string", value: "FOLDER", help: "a cloud assembly instead of a synthesis" },
+    assembly: { type: "string", value: "FOLDER", help: "what npm run synth wrote, in place of a synthesis" },
     parameters: { type: "string", value: "LIST", help: "stack parameters, Name=value,…; others keep their values" },
     commit: { type: "string", value: "SHA", help: "all 40 digits, where there is no git to tell" },
     ...RELEASE_FLAGS,
@@ -88,7 +104,7 @@ async function deployed(
       async (run) => {
         const fresh = ROLLED_OUT.filter((name) => previousImages[name] === undefined)
         await stacks(run, prepared, { fresh, begun })
-        await database(run, fresh)
+        if (fresh.length === 0) await database(run, fresh)
         await rollOut(run, { images })
         const ending = await verify(run)
         run.report.changed = hasChanged(run.report)
@@ -119,12 +135,13 @@ async function stacks(
       // The stacks from here on read which images run.
       before: async ({ name }) => {
         if (name === TASK_STACKS[0]) await tellImages(run)
-        if (name === "platform" && fresh.length > 0) {
-          const table = serviceConfigsTable(session.stage.name)
-          display.say(
-            `no service gets ready before its record "authentication" is in the table ${table}: write it now (docs/services.md, Settings)`,
-          )
-        }
+        if (name !== SERVICES_STACK || fresh.length === 0) return
+        await database(run, fresh)
+        const table = serviceConfigsTable(session.stage.name)
+        display.say(
+          `no service gets ready before its record "authentication" is in the table ${table}: write it now (docs/services.md, Settings)`,
+        )
+        await releases.step(record.id, "stacks", undefined, session.signal)
       },
       begun,
       told: (outcome) => void report.stacks.push(outcome),

@@ -31,9 +31,9 @@ export interface Remains {
 export const destroy: Command = {
   name: "destroy",
   summary:
-    "Deletes the stage's stacks but delivery; a protected stage is refused. Tells what remains and what it costs",
+    "Deletes the stage with its data, all stacks but delivery; refuses a protected one. Tells what remains and what it costs",
   flags: {
-    confirm: { type: "string", value: "STAGE", help: "the stage's name again" },
+    confirm: { type: "string", value: "STAGE", help: "the stage's name again; always needed" },
     ...LOCK_FLAGS,
   },
   async run(session, values) {

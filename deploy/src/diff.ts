@@ -11,10 +11,9 @@ import { TARGETS } from "./targets/targets.ts"
 
 export const diff: Command = {
   name: "diff",
-  summary:
-    "What a deployment would change of what runs: images, each field of the task definitions, the Lambda's code.",
+  summary: "What a deployment would change of what runs: images, each field of the task definitions, the Lambda's code",
   flags: {
-    images: { type: "string", value: "FILE", help: "digests.json of publish; else the running images" },
+    images: { type: "string", value: "FILE", help: "digests.json of publish; without it the images that run" },
     "lambda-zip": { type: "string", value: "FILE", help: `the Lambda's package; ${FUNCTION_ZIP} without it` },
   },
   async run(session, values) {

@@ -7,7 +7,7 @@ const LIMIT = 20
 
 export const history: Command = {
   name: "history",
-  summary: "Releases: commit, who, when, what came of it; the newest first.",
+  summary: "Releases: commit, who, when, what came of it; the newest first",
   flags: { limit: { type: "string", value: "N", help: `how many, 1 to 100; ${LIMIT} without it` } },
   async run(session, values) {
     const limit = Number(values["limit"] ?? LIMIT)

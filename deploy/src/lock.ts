@@ -92,7 +92,7 @@ export async function acquire(
     if (left <= 0) {
       throw new Refusal(
         EXIT.busy,
-        `${lock.who} is changing ${session.stage.name} since ${lock.since} (${lock.command}); wait until that is over`,
+        `${lock.who} is changing ${session.stage.name} since ${lock.since} (${lock.command}); wait until that is over, or give --wait=<seconds>`,
       )
     }
     await wait(Math.min(left, settings.renewal / 2), undefined, { signal: session.signal }).catch(() => {

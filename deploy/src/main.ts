@@ -17,7 +17,7 @@ const masking = new Masking()
 const say = (line: string) => process.stderr.write(`${masking.mask(line)}\n`)
 
 const TERMINAL: Terminal = {
-  size: () => ({ columns: process.stderr.columns ?? 80, rows: process.stderr.rows ?? 24 }),
+  size: () => ({ columns: process.stderr.columns ?? 0, rows: process.stderr.rows ?? 0 }),
   write: (text) => process.stderr.write(text),
 }
 
@@ -120,7 +120,13 @@ function names(): string {
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length))
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`)
-  return `npm run deploy -- <command> --stage=<name>\n\n${lines.join("\n")}\n\n<command> --help tells its flags.\n`
+  return `npm run deploy -- <command> --stage=<name>
+
+${lines.join("\n")}
+
+<command> --help tells its flags. A first deployment goes in this order. docs/runbook.md tells it step by step, what to do
+when one fails, and what each exit code means.
+`
 }
 
 function help({ name, summary, flags }: Command): string {

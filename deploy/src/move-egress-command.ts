@@ -12,7 +12,7 @@ import { StackUpdates } from "./stack-update.ts"
 export const moveEgress: Command = {
   name: "move-egress",
   summary: "The one static address to another zone; nothing gets out in between, and it tells for how long",
-  flags: { "to-zone": { type: "string", value: "LETTER", help: "one of the stage's zones" }, ...LOCK_FLAGS },
+  flags: { "to-zone": { type: "string", value: "LETTER", help: "one of the stage's zones, such as b" }, ...LOCK_FLAGS },
   async run(session, values) {
     const settings = settingsOf(values)
     const { stage } = session

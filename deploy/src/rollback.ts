@@ -21,7 +21,11 @@ export const rollback: Command = {
   name: "rollback",
   summary: "Back to the last good release, or to that of a commit: services, function, image parameters",
   flags: {
-    to: { type: "string", value: "SHA", help: "commit of a release that succeeded, 7 digits or more" },
+    to: {
+      type: "string",
+      value: "SHA",
+      help: "commit of a release that succeeded, 7 digits or more; without it the last good one before",
+    },
     ...RELEASE_FLAGS,
   },
   async run(session, values) {

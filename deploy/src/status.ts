@@ -12,7 +12,8 @@ const LOOKED_AT = 20
 
 export const status: Command = {
   name: "status",
-  summary: "What runs: services, deployments, events, the Lambda's alias, image parameters, who holds the lock.",
+  summary:
+    "What runs: services, deployments, events, the Lambda's alias, image parameters, who holds the lock, a release that was left unfinished",
   flags: {},
   async run(session, values) {
     const { stage, signal } = session

@@ -18,9 +18,9 @@ const SECONDS = 30
 export const verify: Command = {
   name: "verify",
   summary:
-    "Is the account ready for a deployment? A line ✓, ✗ or – (could not be checked) each; exit code 65 unless all are ✓.",
+    "Is the account ready for a deployment? A line ✓, ✗ or – (could not be checked) each; exit code 65 unless all are ✓",
   flags: {
-    images: { type: "string", value: "FILE", help: "digests.json of publish; else the running images" },
+    images: { type: "string", value: "FILE", help: "digests.json of publish; without it the images that run" },
     seconds: { type: "string", value: "N", help: `time for each check, 1 to 600; ${SECONDS} without it` },
   },
   async run(session, values) {

@@ -61,9 +61,9 @@ export async function executeStacks(
   const fresh = planned.filter(({ name }) => !deployed.some((one) => one.name === name)).map(({ name }) => name)
   if (fresh.length > 0) await publishAssets(options.session, assembly, prepared.identity.account, fresh)
   for (const stack of planned) {
-    const started = performance.now()
     options.session.signal.throwIfAborted()
     await before(stack)
+    const started = performance.now()
     const there = deployed.find(({ name }) => name === stack.name)
     const kept = plan.stacks.find(({ name }) => name === stack.name)?.changeSet
     let did: StackOutcome["did"] = "unchanged"
@@ -201,7 +201,7 @@ export async function watched(
   try {
     const updates = new StackUpdates(session.aws.client(CloudFormationClient), id)
     const { ending, reason } = await updates.watch({ id }, token, { pollMs, signal: session.signal, onEvent })
-    const phase = /ROLLBACK/.test(ending) ? "back" : ending.endsWith("_COMPLETE") ? "stable" : "failed"
+    const phase = !ending.endsWith("_COMPLETE") ? "failed" : /ROLLBACK/.test(ending) ? "back" : "stable"
     display.watch({ ...unit, phase, seconds: secondsSince(started), message: reason === "" ? ending : reason })
     return { ending, reason }
   } catch (error) {

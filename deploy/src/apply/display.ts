@@ -16,6 +16,8 @@ const QUIET_SECONDS = 30
 const REDRAW_MS = 1000
 /** Narrower terminals wrap. */
 const NARROWEST = 20
+/** Of a terminal that does not tell its size. */
+const [COLUMNS, ROWS] = [80, 24]
 
 export function displayOf({
   say,
@@ -108,8 +110,9 @@ export class Table implements Display {
   }
 
   #draw(): void {
-    const { columns, rows: height } = this.#terminal.size()
-    const width = Math.max(NARROWEST, columns - 1)
+    const { columns, rows } = this.#terminal.size()
+    // A pseudo-terminal that nobody gave a size says 0.
+    const [width, height] = [Math.max(NARROWEST, (columns || COLUMNS) - 1), rows || ROWS]
     const all = [...this.#rows.values()]
     const names = Math.max(0, ...all.map(({ progress: { target, unit } }) => target.length + 1 + unit.length))
     const lines = all

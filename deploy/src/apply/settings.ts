@@ -27,7 +27,7 @@ export const LOCK_FLAGS = {
   wait: {
     type: "string",
     value: "SECONDS",
-    help: "for another who changes the stage, 0 to 7200; 0 without it: refuse",
+    help: "to wait for another who changes the stage, 0 to 7200; without it, refuse at once",
   },
   lease: {
     type: "string",
@@ -51,7 +51,7 @@ export const RELEASE_FLAGS = {
   },
   "smoke-seconds": { type: "string", value: "N", help: "until every service must answer, 1 to 600; 60 without it" },
   keep: { type: "string", value: "N", help: "revisions of a task definition that stay, 1 to 100; 5 without it" },
-  report: { type: "string", value: "FOLDER", help: "for report.md and report.json" },
+  report: { type: "string", value: "FOLDER", help: "for report.md and report.json; made if it is not there" },
 } as const satisfies Readonly<Record<string, Flag>>
 
 /** Seconds in which a service with its drains comes back. */

@@ -30,10 +30,10 @@ export const plan: Command = {
     images: {
       type: "string",
       value: "FILE",
-      help: "digests as publish gives them; without it the images that run stay",
+      help: "digests.json of publish; without it the images that run stay",
     },
-    out: { type: "string", value: "FILE", help: "the plan as JSON goes there, for an approval" },
-    assembly: { type: "string", value: "FOLDER", help: "a cloud assembly instead of a synthesis" },
+    out: { type: "string", value: "FILE", help: "the plan as JSON goes there, for deploy --approved-plan" },
+    assembly: { type: "string", value: "FOLDER", help: "what npm run synth wrote, in place of a synthesis" },
     parameters: { type: "string", value: "LIST", help: "stack parameters, Name=value,…; others keep their values" },
     "keep-change-sets": { type: "boolean", help: "don't delete the change sets: the plan names them" },
   },

@@ -256,14 +256,9 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
         ROLLED_OUT.map(() => [digest("f"), digest("f")]),
       )
       expect(running.digest).to.not.equal(first.digest)
-      // CloudFormation would take the images over into new revisions, which is what runs already: nothing to ask about.
-      const revised = running.stacks.flatMap(({ changes }) =>
-        changes.filter(({ type }) => type === "AWS::ECS::TaskDefinition"),
-      )
-      expect(
-        revised.map(({ action }) => action),
-        JSON.stringify(running.stacks),
-      ).to.have.length(10)
+      // CloudFormation would take the images over into new revisions, which is what runs already: no change of a stack.
+      const changed = running.stacks.filter(({ state }) => state !== "unchanged").map(({ name }) => name)
+      expect(changed, JSON.stringify(running.stacks)).to.deep.equal(["reports"])
       expect(running.classification.reasons.filter((reason) => !reason.includes("reports"))).to.deep.equal([])
     })
   })

@@ -87,6 +87,17 @@ describeWith([python], "a release", function () {
       expect(`${stdout}\n`).to.equal(readFileSync(`${folder}/report.md`, "utf8"))
     })
 
+    it("prepares the database before services are made, which CloudFormation waits for until they are healthy", () => {
+      const order = at.proxy.calls
+        .filter(
+          ({ action, body }) =>
+            action === "ecs:RunTask" ||
+            (action === "cloudformation:ExecuteChangeSet" && body.includes("perigee-development-platform")),
+        )
+        .map(({ action }) => action)
+      expect(order).to.deep.equal([...Array(6).fill("ecs:RunTask"), "cloudformation:ExecuteChangeSet"])
+    })
+
     it("sends nothing that its table of permissions has not", () => {
       expect(unpermitted("deploy", "plan")).to.deep.equal([])
       const needed = ["cloudformation:ExecuteChangeSet", "ecs:RunTask", "lambda:PublishVersion"]

@@ -49,6 +49,16 @@ describe("the display", () => {
       return { table, written, said }
     }
 
+    it("that tells no size is taken for one of 80 columns and 24 rows", () => {
+      const { table, written } = drawn(0, 0)
+      table.watch({ ...user, message: "m".repeat(100) })
+      table.watch({ target: "stack", unit: "neo", phase: "stable", seconds: 12 })
+      table.end()
+      const lines = (written.at(-1) ?? "").split("\n").slice(0, -1)
+      expect(lines.map(({ length }) => length <= 79)).to.deep.equal([true, true])
+      expect(lines[0]).to.have.length(79)
+    })
+
     it("is a row for each unit, redrawn where it stands, and stays when it is over", () => {
       const { table, written } = drawn(120)
       table.watch(user)
