@@ -9,7 +9,7 @@ import type { Session } from "../../session.ts"
 export type Json = Readonly<Record<string, unknown>>
 
 /** What ECS adds when it registers one. Source: ECS API reference, `TaskDefinition` and RegisterTaskDefinition. */
-const READ_ONLY = [
+export const READ_ONLY = [
   "taskDefinitionArn",
   "revision",
   "status",

@@ -1,19 +1,10 @@
 /** Field by field, a task definition that runs against the one that a template would register. */
 import type { Difference } from "../target.ts"
+import { READ_ONLY } from "./exact-task-definition.ts"
 import { Open } from "./template-values.ts"
 
-/** What ECS adds when it registers one. Source: ECS API reference, `TaskDefinition`. */
-const READ_ONLY = new Set([
-  "taskDefinitionArn",
-  "revision",
-  "status",
-  "requiresAttributes",
-  "compatibilities",
-  "registeredAt",
-  "registeredBy",
-  "deregisteredAt",
-  "tags",
-])
+/** What ECS adds; tags are beside a definition, not in it. */
+const LEFT_OUT: ReadonlySet<string> = new Set([...READ_ONLY, "tags"])
 /** Objects whose keys are the user's own. */
 const MAPS = new Set(["options", "dockerLabels"])
 /** Lists whose order says nothing, by what names an element. */
@@ -54,7 +45,7 @@ export function taskDefinitionDifferences(
 export function fields(definition: object): Fields {
   const found = new Map<string, unknown>()
   for (const [key, value] of Object.entries(definition)) {
-    if (!READ_ONLY.has(key) && value !== "") add(found, key, key, value)
+    if (!LEFT_OUT.has(key) && value !== "") add(found, key, key, value)
   }
   return found
 }
