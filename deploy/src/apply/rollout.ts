@@ -7,7 +7,7 @@ import { describe } from "../stacks.ts"
 import type { Wanted } from "../targets/rolling.ts"
 import { type Images, moved, writeImageParameters } from "./image-parameters.ts"
 import type { Run } from "./release.ts"
-import { takeOverImage } from "./scheduled-fetch.ts"
+import { isBehind, SCHEDULED, takeOverImage } from "./scheduled-fetch.ts"
 import { smoke } from "./smoke.ts"
 import {
   functionVersionOf,
@@ -18,9 +18,6 @@ import {
   standingTexts,
   standingUnits,
 } from "./units.ts"
-
-/** The image that tasks on schedule run. */
-const SCHEDULED: RolledOutName = "get_data"
 
 /** @throws Refusal a unit failed, and why; all of them can be taken back */
 export async function rollOut(run: Run, wanted: Wanted): Promise<void> {
@@ -60,8 +57,10 @@ export async function verify(run: Run): Promise<Pick<Ending, "functionVersion">>
   if (names.length > 0) {
     undoParameters(run, names)
     await writeImageParameters(session, record.images, names, session.signal)
-    if (names.includes(SCHEDULED)) await takeOverImage(stackOptions(run, session))
   }
+  // Its parameter may hold the image since before this run, which was broken off or failed.
+  const scheduled = record.images[SCHEDULED]
+  if (scheduled !== undefined && (await isBehind(session, scheduled))) await takeOverImage(stackOptions(run, session))
   const functionVersion = functionVersionOf(await standingUnits(session, session.signal))
   return { ...(functionVersion !== undefined && { functionVersion }) }
 }

@@ -1,0 +1,88 @@
+/** Deploys and rollbacks that died or failed at the worst moment, and then the same command again. */
+import { CloudFormationClient, DescribeStackResourcesCommand } from "@aws-sdk/client-cloudformation"
+import { DescribeTaskDefinitionCommand, ECSClient } from "@aws-sdk/client-ecs"
+import { expect } from "chai"
+import { deploy } from "../../../deploy/src/deploy.ts"
+import { destroy } from "../../../deploy/src/destroy.ts"
+import { stackName } from "../../../infra/src/names.ts"
+import { SERVICES } from "../../../infra/src/stage.ts"
+import { Deployable } from "../../support/deploy/deployable.ts"
+import { settings } from "../../support/deploy/standing.ts"
+import { describeWith } from "../../support/needs.ts"
+import { python } from "../../support/python.ts"
+
+describeWith([python], "a release, once more", function () {
+  this.timeout(120_000)
+  let at: Deployable
+  before(async () => {
+    at = await Deployable.open()
+  })
+  after(() => at?.close())
+  afterEach(() => {
+    at.ecs.forget()
+    at.smoke = () => undefined
+  })
+
+  const expectRuns = async (digit: string) => {
+    expect(new Set(Object.values(await at.running()))).to.deep.equal(new Set([`${digit} 1/1 1`]))
+    expect(await at.parameters()).to.equal(digit.repeat(4))
+    expect(await scheduled(), "the scheduled fetch").to.equal(digit)
+  }
+  /** The digit of the image that the schedule starts. */
+  const scheduled = async () => {
+    const cloudformation = new CloudFormationClient(settings(at.account))
+    const ecs = new ECSClient({ ...settings(at.account), endpoint: at.proxy.url })
+    const StackName = stackName(at.stage.name, "neo")
+    const { StackResources = [] } = await cloudformation.send(new DescribeStackResourcesCommand({ StackName }))
+    const arn = StackResources.find(({ ResourceType }) => ResourceType === "AWS::ECS::TaskDefinition")
+    const { taskDefinition } = await ecs.send(
+      new DescribeTaskDefinitionCommand({ taskDefinition: arn?.PhysicalResourceId }),
+    )
+    cloudformation.destroy()
+    ecs.destroy()
+    return taskDefinition?.containerDefinitions?.[0]?.image?.at(-1)
+  }
+  const outcomes = async (count: number) =>
+    (await at.releases()).slice(0, count).map(({ command, outcome, commit }) => `${command} ${commit[0]} ${outcome}`)
+  const slowly = (digit: string) => {
+    for (const name of SERVICES) at.ecs.image(at.image(name, digit), { kind: "healthy", slow: 600_000 })
+    at.migrationsEndWell()
+  }
+  /** A process of the program that is killed when an action comes by. */
+  const killedAt = async (args: readonly string[], action: string, body: string) => {
+    const came = new Promise<void>((go) => {
+      at.proxy.on(action, (call) => {
+        if (!call.body.includes(body)) return undefined
+        go()
+        return "silence"
+      })
+    })
+    const process = at.start([...args])
+    const first = await Promise.race([came, process.then(({ stderr }) => stderr)])
+    process.kill("SIGKILL")
+    await process
+    at.proxy.off()
+    expect(first, "it came as far").to.equal(undefined)
+    await at.expireLock()
+  }
+
+  it("whose first deploy failed in its smoke tests, with other images: the scheduled fetch gets its own too", async () => {
+    at.smoke = () => ({ status: 302, type: "text/html", body: "" })
+    const first = await at.inProcess(deploy, at.deployArgs("a", "1"))
+    expect(first.code, first.text).to.equal(73)
+    expect(await at.parameters()).to.equal("––––")
+    at.smoke = () => undefined
+    const second = await at.inProcess(deploy, at.deployArgs("b", "2"))
+    expect(second.code, second.text).to.equal(0)
+    await expectRuns("b")
+  })
+
+  it("killed after the image parameters, before the schedule: the schedule is told by the next", async () => {
+    await killedAt(at.deployArgs("c", "3"), "cloudformation:UpdateStack", "neo")
+    expect(await at.parameters()).to.equal("cccc")
+    const next = await at.inProcess(deploy, at.deployArgs("c", "4"))
+    expect(next.code, next.text).to.equal(0)
+    expect(await outcomes(2)).to.deep.equal(["deploy 4 succeeded", "deploy 3 succeeded"])
+    await expectRuns("c")
+  })
+})
