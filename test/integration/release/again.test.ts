@@ -85,4 +85,17 @@ describeWith([python], "a release, once more", function () {
     expect(await outcomes(2)).to.deep.equal(["deploy 4 succeeded", "deploy 3 succeeded"])
     await expectRuns("c")
   })
+
+  it("whose record was ended, though the answer was lost, is a success", async () => {
+    let lost = 0
+    at.proxy.on("dynamodb:UpdateItem", async (call, _, next) => {
+      if (!call.body.includes('"succeeded"') || lost++ > 0) return undefined
+      await next()
+      return "cut"
+    })
+    const { code, text } = await at.inProcess(deploy, at.deployArgs("d", "5"))
+    at.proxy.off()
+    expect([code, lost], text).to.deep.equal([0, 2])
+    expect(await outcomes(1)).to.deep.equal(["deploy 5 succeeded"])
+  })
 })
