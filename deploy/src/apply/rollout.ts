@@ -1,6 +1,7 @@
 /** The part of a release that a deploy, a rollback and a recovery have in common: units, smoke tests, image parameters. */
-import type { RolledOutName } from "../../../infra/src/names.ts"
+import { NOTHING_ROLLED_OUT, type RolledOutName } from "../../../infra/src/names.ts"
 import { runningImages } from "../images.ts"
+import { refusalOf } from "../refusal.ts"
 import type { Ending } from "../releases.ts"
 import type { Session } from "../session.ts"
 import { describe } from "../stacks.ts"
@@ -69,7 +70,11 @@ export async function verify(run: Run): Promise<Pick<Ending, "functionVersion">>
 export function undoParameters(run: Run, names: readonly RolledOutName[]): void {
   const previous: Images = run.record.previousImages
   run.undo.add(async (session) => {
-    await writeImageParameters(session, previous, names, session.signal)
+    const held = await runningImages(session, session.signal).catch((error: unknown) => {
+      throw session.signal.aborted ? session.signal.reason : refusalOf(error)
+    })
+    const other = names.filter((name) => held[name] !== (previous[name] ?? NOTHING_ROLLED_OUT))
+    await writeImageParameters(session, previous, other, session.signal)
     if (!names.includes(SCHEDULED) || previous[SCHEDULED] === undefined) return
     if ((await describe(session, "neo", session.signal)) !== undefined) await takeOverImage(stackOptions(run, session))
   })

@@ -4,7 +4,7 @@ import { DescribeTaskDefinitionCommand, ECSClient } from "@aws-sdk/client-ecs"
 import { expect } from "chai"
 import { deploy } from "../../../deploy/src/deploy.ts"
 import { destroy } from "../../../deploy/src/destroy.ts"
-import { stackName } from "../../../infra/src/names.ts"
+import { imageParameter, stackName } from "../../../infra/src/names.ts"
 import { SERVICES } from "../../../infra/src/stage.ts"
 import { Deployable } from "../../support/deploy/deployable.ts"
 import { settings } from "../../support/deploy/standing.ts"
@@ -97,5 +97,47 @@ describeWith([python], "a release, once more", function () {
     at.proxy.off()
     expect([code, lost], text).to.deep.equal([0, 2])
     expect(await outcomes(1)).to.deep.equal(["deploy 5 succeeded"])
+  })
+
+  it("that may not write the image parameters is taken back: services don't wait for somebody's rights", async () => {
+    const before = Object.values(await at.running())
+    const denied = { status: 400, body: JSON.stringify({ __type: "AccessDeniedException", message: "not allowed" }) }
+    at.proxy.on("ssm:PutParameter", ({ body }) =>
+      body.includes(imageParameter(at.stage.name, "get_data")) ? denied : undefined,
+    )
+    const { code, text } = await at.inProcess(deploy, at.deployArgs("f", "7"))
+    at.proxy.off()
+    expect(code, text).to.equal(77)
+    expect(Object.values(await at.running())).to.deep.equal(before)
+    await at.expireLock().catch(() => {})
+    const next = await at.inProcess(deploy, at.deployArgs("f", "8"))
+    expect(next.code, next.text).to.equal(0)
+    await expectRuns("f")
+  })
+
+  it("whose credentials expire on the way back ends with 77, and the next one takes it back", async () => {
+    at.smoke = () => ({ status: 200, type: "text/html", body: "" })
+    const expired = { status: 400, body: JSON.stringify({ __type: "ExpiredTokenException", message: "expired" }) }
+    let off = false
+    at.proxy.on(undefined, ({ action, body }) => {
+      off ||= action === "ecs:UpdateService" && back(body)
+      return off ? expired : undefined
+    })
+    const seen = new Set<string>()
+    const back = (body: string) => {
+      const { service } = JSON.parse(body)
+      if (seen.has(service)) return true
+      seen.add(service)
+      return false
+    }
+    const { code, text } = await at.inProcess(deploy, at.deployArgs("1", "9"))
+    at.proxy.off()
+    expect(code, text).to.equal(77)
+    expect(await outcomes(1)).to.deep.equal(["deploy 9 running"])
+    await at.expireLock()
+    at.smoke = () => undefined
+    const next = await at.inProcess(deploy, at.deployArgs("f", "a"))
+    expect(next.code, next.text).to.equal(0)
+    await expectRuns("f")
   })
 })
