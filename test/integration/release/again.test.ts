@@ -4,6 +4,7 @@ import { DescribeTaskDefinitionCommand, ECSClient } from "@aws-sdk/client-ecs"
 import { expect } from "chai"
 import { deploy } from "../../../deploy/src/deploy.ts"
 import { destroy } from "../../../deploy/src/destroy.ts"
+import { rollback } from "../../../deploy/src/rollback.ts"
 import { imageParameter, stackName } from "../../../infra/src/names.ts"
 import { SERVICES } from "../../../infra/src/stage.ts"
 import { Deployable } from "../../support/deploy/deployable.ts"
@@ -97,6 +98,29 @@ describeWith([python], "a release, once more", function () {
     at.proxy.off()
     expect([code, lost], text).to.deep.equal([0, 2])
     expect(await outcomes(1)).to.deep.equal(["deploy 5 succeeded"])
+  })
+
+  it("by rollback, of a deploy that was killed, leads to what ran before it, and no further", async () => {
+    slowly("e")
+    await killedAt(at.deployArgs("e", "6"), "ecs:UpdateService", "flight_metadata")
+    const back = await at.inProcess(rollback, [])
+    expect(back.code, back.text).to.equal(0)
+    await expectRuns("d")
+  })
+
+  it("by rollback, of a rollback that died when all but its record was done, is that one rollback and no second", async () => {
+    await killedAt(["rollback"], "dynamodb:UpdateItem", '"succeeded"')
+    const back = await at.inProcess(rollback, [])
+    expect(back.code, back.text).to.equal(0)
+    await expectRuns("c")
+  })
+
+  it("by rollback, after somebody else's deployment, leads to the last good release, and no further", async () => {
+    await at.ecs.takeOver("user_metadata", at.image("user_metadata", "9"))
+    const back = await at.inProcess(rollback, [])
+    expect(back.code, back.text).to.equal(0)
+    expect(await outcomes(1)).to.deep.equal(["rollback 4 succeeded"])
+    await expectRuns("c")
   })
 
   it("that may not write the image parameters is taken back: services don't wait for somebody's rights", async () => {
