@@ -4,6 +4,7 @@ import { DescribeTaskDefinitionCommand, ECSClient } from "@aws-sdk/client-ecs"
 import { expect } from "chai"
 import { deploy } from "../../../deploy/src/deploy.ts"
 import { destroy } from "../../../deploy/src/destroy.ts"
+import { Refusal } from "../../../deploy/src/refusal.ts"
 import { rollback } from "../../../deploy/src/rollback.ts"
 import { imageParameter, stackName } from "../../../infra/src/names.ts"
 import { SERVICES } from "../../../infra/src/stage.ts"
@@ -163,5 +164,33 @@ describeWith([python], "a release, once more", function () {
     const next = await at.inProcess(deploy, at.deployArgs("f", "a"))
     expect(next.code, next.text).to.equal(0)
     await expectRuns("f")
+  })
+
+  it("stopped while ECS takes an update in is taken back all the same", async () => {
+    slowly("2")
+    let go = () => {}
+    const looked = new Promise<void>((free) => {
+      go = free
+    })
+    const came = new Promise<void>((here) => {
+      at.proxy.on("ecs:UpdateService", async (_, nth) => {
+        if (nth > 0) return undefined
+        here()
+        // ECS is slow: until what is taken back was looked at, or for a second.
+        await Promise.race([looked, new Promise((free) => setTimeout(free, 1_000))])
+        return undefined
+      })
+    })
+    const stopped = new AbortController()
+    const ran = at.inProcess(deploy, at.deployArgs("2", "b"), { signal: stopped.signal })
+    await Promise.race([came, ran])
+    at.proxy.on("ecs:DescribeServices", () => void setTimeout(go, 20))
+    stopped.abort(new Refusal(130, "stopped by SIGINT"))
+    const { code, text } = await ran
+    at.proxy.off()
+    at.proxy.off()
+    expect(code, text).to.equal(130)
+    await expectRuns("f")
+    expect(await outcomes(1)).to.deep.equal(["deploy b rolled-back"])
   })
 })
