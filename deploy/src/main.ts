@@ -21,6 +21,9 @@ const TERMINAL: Terminal = {
   write: (text) => process.stderr.write(text),
 }
 
+// Who read it may be gone, a terminal or a pipe: what was begun is brought to its end all the same.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
+
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(argv: readonly string[]): Promise<number> {

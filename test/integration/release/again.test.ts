@@ -193,4 +193,19 @@ describeWith([python], "a release, once more", function () {
     await expectRuns("f")
     expect(await outcomes(1)).to.deep.equal(["deploy b rolled-back"])
   })
+
+  it("of which nobody reads the output any more goes on, and takes back what fails", async () => {
+    at.ecs.image(at.image("user_metadata", "3"), { kind: "not pullable" })
+    at.migrationsEndWell()
+    const process = at.start(at.deployArgs("3", "c"))
+    const rolling = new Promise<void>((here) => at.proxy.on("ecs:UpdateService", () => void here()))
+    await Promise.race([rolling, process])
+    process.stderr?.destroy()
+    process.stdout?.destroy()
+    const { exitCode } = await process
+    at.proxy.off()
+    expect(exitCode).to.equal(73)
+    expect(await outcomes(1)).to.deep.equal(["deploy c rolled-back"])
+    await expectRuns("f")
+  })
 })
