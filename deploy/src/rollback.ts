@@ -4,7 +4,7 @@ import { type Changing, changing } from "./apply/changing.ts"
 import { type Images, moved } from "./apply/image-parameters.ts"
 import { type Recovered, recover } from "./apply/recovery.ts"
 import { release } from "./apply/release.ts"
-import { type ReleaseReport, tell } from "./apply/release-report.ts"
+import { type ReleaseReport, requireFolder, tell } from "./apply/release-report.ts"
 import { rollOut, verify } from "./apply/rollout.ts"
 import { RELEASE_FLAGS, settingsOf } from "./apply/settings.ts"
 import { functionVersionOf, standingUnits } from "./apply/units.ts"
@@ -30,6 +30,7 @@ export const rollback: Command = {
     const to = values["to"] as string | undefined
     if (to !== undefined && !/^[0-9a-f]{7,64}$/.test(to))
       throw new Refusal(EXIT.usage, `--to=${to} is no commit: give 7 digits of it or more, 0-9 and a-f`)
+    await requireFolder(settings.report)
     await changing(
       session,
       settings,

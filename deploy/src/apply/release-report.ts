@@ -1,5 +1,5 @@
 /** What a release did, as it did it: for a person in Markdown, for a program in JSON. */
-import { mkdir, writeFile } from "node:fs/promises"
+import { access, constants, mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { EXIT, Refusal } from "../refusal.ts"
 import type { Outcome } from "../releases.ts"
@@ -99,6 +99,21 @@ function details(
 }
 
 /**
+ * Makes the folder of a report, before there is anything to report.
+ *
+ * @throws Refusal it can't be made, or nobody may write in it
+ */
+export async function requireFolder(folder: string | undefined): Promise<void> {
+  if (folder === undefined) return
+  try {
+    await mkdir(folder, { recursive: true })
+    await access(folder, constants.W_OK)
+  } catch (cause) {
+    throw new Refusal(EXIT.usage, `--report: ${folder} can't be written; give a folder of yours`, { cause })
+  }
+}
+
+/**
  * @param folder for `report.md` and `report.json`; on stdout as well
  * @throws Refusal it can't be written
  */
@@ -111,7 +126,6 @@ export async function tell(
   print(json ? text : markdown)
   if (folder === undefined) return
   try {
-    await mkdir(folder, { recursive: true })
     await writeFile(join(folder, "report.md"), `${mask(markdown)}\n`)
     await writeFile(join(folder, "report.json"), `${mask(text)}\n`)
   } catch (cause) {

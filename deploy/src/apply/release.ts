@@ -92,7 +92,10 @@ export async function release(
     const { cause, outcome } = await takeBack(run, error)
     run.report.outcome = outcome
     if (cause instanceof Error) run.report.reason = cause.message
-    await over()
+    // Why it failed is what it ends with.
+    await over().catch((second: unknown) =>
+      change.display.say(second instanceof Error ? second.message : String(second)),
+    )
     throw cause
   }
   run.report.pruned.push(...(await prune(change)))

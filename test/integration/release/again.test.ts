@@ -208,4 +208,11 @@ describeWith([python], "a release, once more", function () {
     expect(await outcomes(1)).to.deep.equal(["deploy c rolled-back"])
     await expectRuns("f")
   })
+
+  it("whose report can't be written says so before it changes anything", async () => {
+    const before = (await at.releases()).length
+    const { code, text } = await at.inProcess(deploy, [...at.deployArgs("f", "d"), "--report=/dev/null/report"])
+    expect(text).to.match(/^--report: \/dev\/null\/report can't be written/)
+    expect([code, (await at.releases()).length]).to.deep.equal([64, before])
+  })
 })
