@@ -215,4 +215,22 @@ describeWith([python], "a release, once more", function () {
     expect(text).to.match(/^--report: \/dev\/null\/report can't be written/)
     expect([code, (await at.releases()).length]).to.deep.equal([64, before])
   })
+
+  it("is one of a first deploy, after a destroy that was broken off while the database went", async () => {
+    const stopped = new AbortController()
+    at.proxy.on("cloudformation:DeleteStack", async ({ body }, _, next) => {
+      if (!body.includes("-data")) return undefined
+      const answer = await next()
+      stopped.abort(new Refusal(130, "stopped by SIGINT"))
+      return answer
+    })
+    const args = ["--confirm=development", "--poll=0.05"]
+    const first = await at.inProcess(destroy, args, { signal: stopped.signal })
+    at.proxy.off()
+    expect(first.code, first.text).to.equal(130)
+    const second = await at.inProcess(destroy, args)
+    expect(second.code, second.text).to.equal(0)
+    expect(await at.parameters()).to.equal("––––")
+    expect(second.text).to.match(/^deleted: /)
+  })
 })
