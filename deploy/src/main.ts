@@ -14,7 +14,9 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 const MAX_ATTEMPTS = 6
 
 const masking = new Masking()
-const say = (line: string) => process.stderr.write(`${masking.mask(line)}\n`)
+/** What a terminal obeys, but line feeds: an error's stack has some. */
+const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]+/g
+const say = (line: string) => process.stderr.write(`${masking.mask(line).replaceAll(CONTROLS, " ")}\n`)
 
 const TERMINAL: Terminal = {
   size: () => ({ columns: process.stderr.columns ?? 80, rows: process.stderr.rows ?? 24 }),

@@ -47,7 +47,7 @@ export function markdownOf(report: ReleaseReport): string {
   return [
     `# ${command} of ${stage}: ${outcome}${nothing}`,
     "",
-    ...(reason === undefined ? [] : [`**${plain(reason)}**`, ""]),
+    ...(reason === undefined ? [] : [`**${literal(reason)}**`, ""]),
     `Commit \`${commit}\`, by ${who}, in account ${account}, ${region}. ${seconds} s, from ${report.startedAt}.`,
     `Release \`${release}\`${planDigest === undefined ? "" : `, plan \`${planDigest}\``}.`,
     ...table(
@@ -85,9 +85,13 @@ function unitRow({ target, unit, outcome, from, to, seconds, reason }: RolledOut
 
 function table(title: string, head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
   if (rows.length === 0) return []
-  const line = (cells: readonly (string | number)[]) =>
-    `| ${cells.map((cell) => plain(String(cell)).replaceAll("|", "\\|")).join(" | ")} |`
+  const line = (cells: readonly (string | number)[]) => `| ${cells.map((cell) => literal(String(cell))).join(" | ")} |`
   return ["", `## ${title}`, "", line(head), line(head.map(() => "---")), ...rows.map(line)]
+}
+
+/** What others wrote, such as a log's last line, as it is: no link, no image, no HTML, no cell of a table. */
+function literal(text: string): string {
+  return plain(text).replaceAll(/[\\`*[\]<|]/g, "\\$&")
 }
 
 function details(

@@ -6,6 +6,7 @@ import { deploy } from "../../../deploy/src/deploy.ts"
 import { destroy } from "../../../deploy/src/destroy.ts"
 import { Refusal } from "../../../deploy/src/refusal.ts"
 import { rollback } from "../../../deploy/src/rollback.ts"
+import { oneOffFamily } from "../../../deploy/src/targets/ecs/run-task.ts"
 import { imageParameter, stackName } from "../../../infra/src/names.ts"
 import { SERVICES } from "../../../infra/src/stage.ts"
 import { Deployable } from "../../support/deploy/deployable.ts"
@@ -207,6 +208,15 @@ describeWith([python], "a release, once more", function () {
     expect(exitCode).to.equal(73)
     expect(await outcomes(1)).to.deep.equal(["deploy c rolled-back"])
     await expectRuns("f")
+  })
+
+  it("that fails with a log line a terminal would obey says it, and obeys nothing", async () => {
+    const family = oneOffFamily(at.stage, "user_metadata", "migrate")
+    at.ecs.family(family, { kind: "exits", code: 1, log: ["first", "\u001b]0;title\u0007\u001b[2Jlast\rwords"] })
+    const { code, stdout, stderr } = await at.run(at.deployArgs("4", "e"))
+    expect(code, stderr).to.equal(73)
+    expect(stderr).to.match(/^deploy: .*its last line: {2}?\]0;title \[2Jlast words; /m)
+    expect(`${stdout}${stderr}`).to.not.match(/[\u0007\u001b\r]/)
   })
 
   it("whose report can't be written says so before it changes anything", async () => {
