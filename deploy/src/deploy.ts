@@ -13,7 +13,7 @@ import { prepareDatabase } from "./apply/database.ts"
 import { type Images, moved, writeImageParameters } from "./apply/image-parameters.ts"
 import { recover } from "./apply/recovery.ts"
 import { type Run, release } from "./apply/release.ts"
-import { type ReleaseReport, tell } from "./apply/release-report.ts"
+import { type ReleaseReport, requireFolder, tell } from "./apply/release-report.ts"
 import { rollOut, undoParameters, verify } from "./apply/rollout.ts"
 import { RELEASE_FLAGS, settingsOf } from "./apply/settings.ts"
 import { functionVersionOf, standingUnits } from "./apply/units.ts"
@@ -59,6 +59,7 @@ export const deploy: Command = {
   async run(session, values) {
     const settings = settingsOf(values)
     const approval = await approvalOf(values, session.stage)
+    await requireFolder(settings.report)
     const text = (name: string) => (values[name] === "" ? undefined : (values[name] as string | undefined))
     const { commit } = await revisionOf(session.root, { commit: text("commit") }, session.signal)
     const options = { images: text("images"), assembly: text("assembly"), parameters: text("parameters") }

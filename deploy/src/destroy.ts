@@ -76,11 +76,13 @@ async function destroyed(change: Changing) {
   }
   for (const name of order) {
     const stack = await asked(session, describe(session, name, session.signal))
-    if (stack === undefined) continue
-    const one = { name, stackName: stackName(session.stage.name, name), id: stack.StackId ?? "" }
-    remains.push(...(await deleteButData(options, one)))
-    deleted.push(one.stackName)
-    // Its database is gone: the next deploy makes roles and schemas anew, as a first one does.
+    if (stack !== undefined) {
+      const one = { name, stackName: stackName(session.stage.name, name), id: stack.StackId ?? "" }
+      remains.push(...(await deleteButData(options, one)))
+      deleted.push(one.stackName)
+    }
+    // Its database is gone, by this run or one that was broken off: the next deploy makes roles and schemas anew, as a
+    // first one does.
     if (name === "data") await writeImageParameters(session, {}, await held(session), session.signal)
   }
   const { protectedBy, monthly } = await delivery(session)

@@ -14,12 +14,17 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 const MAX_ATTEMPTS = 6
 
 const masking = new Masking()
-const say = (line: string) => process.stderr.write(`${masking.mask(line)}\n`)
+/** What a terminal obeys, but line feeds: an error's stack has some. */
+const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]+/g
+const say = (line: string) => process.stderr.write(`${masking.mask(line).replaceAll(CONTROLS, " ")}\n`)
 
 const TERMINAL: Terminal = {
   size: () => ({ columns: process.stderr.columns ?? 0, rows: process.stderr.rows ?? 0 }),
   write: (text) => process.stderr.write(text),
 }
+
+// Who read it may be gone, a terminal or a pipe: what was begun is brought to its end all the same.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 
 process.exitCode = await main(process.argv.slice(2))
 

@@ -91,14 +91,19 @@ export class Releases {
     const startedAt = this.#now().toISOString()
     const id = `${startedAt}-${randomBytes(4).toString("hex")}`
     const release: Release = { ...beginning, id, startedAt, outcome: "running" }
-    await this.#client.send(
-      new PutItemCommand({
-        TableName: this.#table,
-        Item: itemOf({ kind: KIND, ...release }),
-        ConditionExpression: "attribute_not_exists(id)",
-      }),
-      { ...(abortSignal && { abortSignal }) },
-    )
+    try {
+      await this.#client.send(
+        new PutItemCommand({
+          TableName: this.#table,
+          Item: itemOf({ kind: KIND, ...release }),
+          ConditionExpression: "attribute_not_exists(id)",
+        }),
+        { ...(abortSignal && { abortSignal }) },
+      )
+    } catch (error) {
+      // Its name is this run's own: a write whose answer was lost, and which the SDK tried again, meets itself.
+      if (!isRefusedCondition(error)) throw error
+    }
     return release
   }
 
@@ -134,7 +139,8 @@ export class Releases {
    * @throws Refusal it was ended before, as the record of another outcome says
    */
   async end(id: string, { outcome, reason, functionVersion }: Ending, abortSignal?: AbortSignal): Promise<Release> {
-    const values = itemOf({ ":running": "running", ":outcome": outcome, ":endedAt": this.#now().toISOString() })
+    const endedAt = this.#now().toISOString()
+    const values = itemOf({ ":running": "running", ":outcome": outcome, ":endedAt": endedAt })
     const more = Object.entries({ reason, functionVersion }).filter(([, value]) => value !== undefined)
     const set = ["outcome = :outcome", "endedAt = :endedAt", ...more.map(([name]) => `${name} = :${name}`)]
     try {
@@ -152,6 +158,9 @@ export class Releases {
       return releaseOf(Attributes ?? {})
     } catch (error) {
       if (!isRefusedCondition(error)) throw error
+      // A write whose answer was lost, and which the SDK tried again, meets itself.
+      const there = await this.get(id, abortSignal)
+      if (there?.outcome === outcome && there.endedAt === endedAt) return there
       throw new Refusal(EXIT.failed, `release ${id} is not running: it was ended before, or never begun`, {
         cause: error,
       })

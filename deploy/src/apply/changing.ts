@@ -1,7 +1,7 @@
 /** One change of a stage, from taking its lock to giving it back. */
 import { type Identity, identityOf, requireAccount } from "../identity.ts"
 import { acquire, type Lock } from "../lock.ts"
-import { EXIT, Refusal, refusalOf } from "../refusal.ts"
+import { Refusal, refusalOf } from "../refusal.ts"
 import { Releases } from "../releases.ts"
 import type { Session } from "../session.ts"
 import { type Display, displayOf } from "./display.ts"
@@ -35,7 +35,6 @@ export async function changing<Result>(
   })
   const display = displayOf(session)
   const signal = AbortSignal.any([session.signal, lock.lost])
-  let abandoned = false
   try {
     if (lock.overtaken !== undefined) {
       const { who, command: former, since, leaseUntil } = lock.overtaken
@@ -51,13 +50,10 @@ export async function changing<Result>(
       settings,
     })
   } catch (error) {
-    const refusal = signal.aborted && !(error instanceof Refusal) ? signal.reason : refusalOf(error)
-    // Whose credentials are no longer taken can't give it back either.
-    abandoned = refusal instanceof Refusal && refusal.exitCode === EXIT.credentials
-    throw refusal
+    throw signal.aborted && !(error instanceof Refusal) ? signal.reason : refusalOf(error)
   } finally {
     display.end()
-    if (abandoned || lock.lost.aborted) lock.abandon()
+    if (lock.lost.aborted) lock.abandon()
     else {
       await lock.release().catch(() => {
         lock.abandon()

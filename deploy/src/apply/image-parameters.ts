@@ -22,12 +22,12 @@ export async function writeImageParameters(
   signal: AbortSignal,
 ): Promise<void> {
   for (const name of names) {
+    signal.throwIfAborted()
     const Value = images[name] ?? NOTHING_ROLLED_OUT
     await aws
       .client(SSMClient)
-      .send(new PutParameterCommand({ Name: imageParameter(stage.name, name), Value, Overwrite: true }), {
-        abortSignal: signal,
-      })
+      // Not taken back by a stop: it may have been heard, and would come after what puts the former value back.
+      .send(new PutParameterCommand({ Name: imageParameter(stage.name, name), Value, Overwrite: true }))
       .catch((error: unknown) => {
         throw signal.aborted ? signal.reason : refusalOf(error)
       })

@@ -10,6 +10,7 @@ import { TARGETS } from "../targets/targets.ts"
 import type { Changing } from "./changing.ts"
 import { moved } from "./image-parameters.ts"
 import { type Run, reportOf, succeed, takeBack, Undo } from "./release.ts"
+import type { ReleaseReport } from "./release-report.ts"
 import { undoParameters, undoRollout, verify } from "./rollout.ts"
 import { requireRolledOut, rollOutUnits, standingOf } from "./units.ts"
 
@@ -18,27 +19,33 @@ const LOOKED_AT = 20
 /** Reasons of the record, and of the line. */
 const DIED = "its process ended before it did"
 
+export interface Recovered {
+  readonly report: ReleaseReport
+  /** It was not taken back, and a person must look. */
+  readonly stuck: boolean
+}
+
 /**
- * @returns what was recovered, with its outcome
+ * @returns what was done, by its outcome; undefined where nothing had been left
  * @throws Refusal it can be neither finished nor taken back now
  */
-export async function recover(change: Changing): Promise<readonly Release[]> {
+export async function recover(change: Changing): Promise<Recovered | undefined> {
   const { releases, session, display } = change
   const left = (await asked(session, releases.newest(LOOKED_AT, session.signal))).filter(
     ({ outcome }) => outcome === "running",
   )
   const [newest, ...older] = left
-  if (newest === undefined) return []
+  if (newest === undefined) return undefined
   for (const { id } of older) {
     const reason = `${DIED}, and a later release began`
     await asked(session, releases.end(id, { outcome: "failed", reason }, session.signal))
   }
   display.say(`${unfinished(newest)}; it is finished or taken back first`)
   await settled(change)
-  await finishOrTakeBack(change, newest)
+  const recovered = await finishOrTakeBack(change, newest)
   const ended = await asked(session, releases.get(newest.id, session.signal))
   display.say(`release ${newest.id}: ${ended?.outcome}${ended?.reason === undefined ? "" : `: ${ended.reason}`}`)
-  return ended === undefined ? [] : [ended]
+  return recovered
 }
 
 /** What a person needs to know of a release that nobody goes on with. */
@@ -65,7 +72,7 @@ async function settled({ session, display, settings }: Changing): Promise<void> 
   }
 }
 
-async function finishOrTakeBack(change: Changing, record: Release): Promise<void> {
+async function finishOrTakeBack(change: Changing, record: Release): Promise<Recovered> {
   const { session, display, settings } = change
   const run: Run = { change, record, report: reportOf(change, record), undo: new Undo() }
   const parameters = moved(record.images, record.previousImages)
@@ -79,13 +86,17 @@ async function finishOrTakeBack(change: Changing, record: Release): Promise<void
       const wanted = { images, ...(functionVersion !== undefined && { functionVersion }) }
       const options = { watch: display.watch, timeout: settings.timeout, signal: session.signal }
       requireRolledOut(await rollOutUnits(session, wanted, options))
-      return await succeed(run, await verify(run))
+      await succeed(run, await verify(run))
+      return { report: { ...run.report, endedAt: session.now().toISOString() }, stuck: false }
     } catch (second) {
       error = second
     }
   }
   const { cause, outcome } = await takeBack(run, error)
   if (outcome === "running") throw cause
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const stuck = cause instanceof Refusal && cause.exitCode === EXIT.stuck
+  return { report: { ...run.report, outcome, reason, endedAt: session.now().toISOString() }, stuck }
 }
 
 /** Whether every unit runs what the release is of, with nothing under way. */

@@ -1,5 +1,5 @@
 /** What a release did, as it did it: for a person in Markdown, for a program in JSON. */
-import { mkdir, writeFile } from "node:fs/promises"
+import { access, constants, mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { EXIT, Refusal } from "../refusal.ts"
 import type { Outcome } from "../releases.ts"
@@ -47,7 +47,7 @@ export function markdownOf(report: ReleaseReport): string {
   return [
     `# ${command} of ${stage}: ${outcome}${nothing}`,
     "",
-    ...(reason === undefined ? [] : [`**${plain(reason)}**`, ""]),
+    ...(reason === undefined ? [] : [`**${literal(reason)}**`, ""]),
     `Commit \`${commit}\`, by ${who}, in account ${account}, ${region}. ${seconds} s, from ${report.startedAt}.`,
     `Release \`${release}\`${planDigest === undefined ? "" : `, plan \`${planDigest}\``}.`,
     ...table(
@@ -85,9 +85,13 @@ function unitRow({ target, unit, outcome, from, to, seconds, reason }: RolledOut
 
 function table(title: string, head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
   if (rows.length === 0) return []
-  const line = (cells: readonly (string | number)[]) =>
-    `| ${cells.map((cell) => plain(String(cell)).replaceAll("|", "\\|")).join(" | ")} |`
+  const line = (cells: readonly (string | number)[]) => `| ${cells.map((cell) => literal(String(cell))).join(" | ")} |`
   return ["", `## ${title}`, "", line(head), line(head.map(() => "---")), ...rows.map(line)]
+}
+
+/** What others wrote, such as a log's last line, as it is: no link, no image, no HTML, no cell of a table. */
+function literal(text: string): string {
+  return plain(text).replaceAll(/[\\`*[\]<|]/g, "\\$&")
 }
 
 function details(
@@ -96,6 +100,21 @@ function details(
   return of
     .filter(({ reason, details: lines = [] }) => reason !== undefined && lines.length > 0)
     .flatMap(({ unit, details: lines = [] }) => ["", `### ${unit}`, "", ...lines.map((line) => `    ${plain(line)}`)])
+}
+
+/**
+ * Makes the folder of a report, before there is anything to report.
+ *
+ * @throws Refusal it can't be made, or nobody may write in it
+ */
+export async function requireFolder(folder: string | undefined): Promise<void> {
+  if (folder === undefined) return
+  try {
+    await mkdir(folder, { recursive: true })
+    await access(folder, constants.W_OK)
+  } catch (cause) {
+    throw new Refusal(EXIT.usage, `--report: ${folder} can't be written; give a folder of yours`, { cause })
+  }
 }
 
 /**
@@ -111,7 +130,6 @@ export async function tell(
   print(json ? text : markdown)
   if (folder === undefined) return
   try {
-    await mkdir(folder, { recursive: true })
     await writeFile(join(folder, "report.md"), `${mask(markdown)}\n`)
     await writeFile(join(folder, "report.json"), `${mask(text)}\n`)
   } catch (cause) {

@@ -23,8 +23,17 @@ export class Undo {
     this.#acts.push(act)
   }
 
+  /**
+   * One that can't be done keeps none of the others from it.
+   *
+   * @throws what the first of those threw
+   */
   async all(session: Session): Promise<void> {
-    for (let act = this.#acts.pop(); act !== undefined; act = this.#acts.pop()) await act(session)
+    const failed: unknown[] = []
+    for (let act = this.#acts.pop(); act !== undefined; act = this.#acts.pop()) {
+      await act(session).catch((error: unknown) => failed.push(error))
+    }
+    if (failed.length > 0) throw failed[0]
   }
 }
 
@@ -83,7 +92,10 @@ export async function release(
     const { cause, outcome } = await takeBack(run, error)
     run.report.outcome = outcome
     if (cause instanceof Error) run.report.reason = cause.message
-    await over()
+    // Why it failed is what it ends with.
+    await over().catch((second: unknown) =>
+      change.display.say(second instanceof Error ? second.message : String(second)),
+    )
     throw cause
   }
   run.report.pruned.push(...(await prune(change)))
@@ -121,9 +133,7 @@ export async function takeBack({ change, record, report, undo }: Run, error: unk
   const cause = session.signal.aborted && !(error instanceof LeftRunning) ? session.signal.reason : refusalOf(error)
   const code = cause instanceof Refusal ? cause.exitCode : EXIT.defect
   if (lock.lost.aborted) return { cause: lock.lost.reason, outcome: "running" }
-  if (cause instanceof LeftRunning || code === EXIT.credentials) {
-    return { cause: left(cause as Refusal, record, code), outcome: "running" }
-  }
+  if (cause instanceof LeftRunning) return { cause: left(cause, record, code), outcome: "running" }
   const reason = cause instanceof Error ? cause.message : String(cause)
   display.say(`${reason}: taking back what was changed`)
   const signal = AbortSignal.any([lock.lost, AbortSignal.timeout(settings.wayBack * 1000)])
@@ -144,7 +154,10 @@ export async function takeBack({ change, record, report, undo }: Run, error: unk
     const why = signal.aborted && !lock.lost.aborted ? late(settings.wayBack) : refusalOf(second)
     const text = why instanceof Error ? why.message : String(why)
     if (why instanceof Refusal && why.exitCode === EXIT.credentials) {
-      return { cause: left(why, record, EXIT.credentials), outcome: "running" }
+      return {
+        cause: left(code === EXIT.credentials ? (cause as Refusal) : why, record, EXIT.credentials),
+        outcome: "running",
+      }
     }
     if (why instanceof Refusal && why.exitCode === EXIT.stuck) {
       const what = `${reason}; and it could not be taken back: ${text}`
@@ -162,6 +175,12 @@ export async function takeBack({ change, record, report, undo }: Run, error: unk
     await end(outcome, reason)
   } catch (second) {
     const why = refusalOf(second)
+    if (why instanceof Refusal && why.exitCode === EXIT.credentials) {
+      return {
+        cause: left(code === EXIT.credentials ? (cause as Refusal) : why, record, EXIT.credentials),
+        outcome: "running",
+      }
+    }
     const what = `${reason}; that is taken back, but not told in the record (${why instanceof Error ? why.message : why})`
     return { cause: new Refusal(code, `${what}; the next run ends it`, { cause }), outcome: "running" }
   }

@@ -1,13 +1,14 @@
 /** The part of a release that a deploy, a rollback and a recovery have in common: units, smoke tests, image parameters. */
-import type { RolledOutName } from "../../../infra/src/names.ts"
+import { NOTHING_ROLLED_OUT, type RolledOutName } from "../../../infra/src/names.ts"
 import { runningImages } from "../images.ts"
+import { refusalOf } from "../refusal.ts"
 import type { Ending } from "../releases.ts"
 import type { Session } from "../session.ts"
 import { describe } from "../stacks.ts"
 import type { Wanted } from "../targets/rolling.ts"
 import { type Images, moved, writeImageParameters } from "./image-parameters.ts"
 import type { Run } from "./release.ts"
-import { takeOverImage } from "./scheduled-fetch.ts"
+import { isBehind, SCHEDULED, takeOverImage } from "./scheduled-fetch.ts"
 import { smoke } from "./smoke.ts"
 import {
   functionVersionOf,
@@ -18,9 +19,6 @@ import {
   standingTexts,
   standingUnits,
 } from "./units.ts"
-
-/** The image that tasks on schedule run. */
-const SCHEDULED: RolledOutName = "get_data"
 
 /** @throws Refusal a unit failed, and why; all of them can be taken back */
 export async function rollOut(run: Run, wanted: Wanted): Promise<void> {
@@ -60,8 +58,10 @@ export async function verify(run: Run): Promise<Pick<Ending, "functionVersion">>
   if (names.length > 0) {
     undoParameters(run, names)
     await writeImageParameters(session, record.images, names, session.signal)
-    if (names.includes(SCHEDULED)) await takeOverImage(stackOptions(run, session))
   }
+  // Its parameter may hold the image since before this run, which was broken off or failed.
+  const scheduled = record.images[SCHEDULED]
+  if (scheduled !== undefined && (await isBehind(session, scheduled))) await takeOverImage(stackOptions(run, session))
   const functionVersion = functionVersionOf(await standingUnits(session, session.signal))
   return { ...(functionVersion !== undefined && { functionVersion }) }
 }
@@ -70,7 +70,11 @@ export async function verify(run: Run): Promise<Pick<Ending, "functionVersion">>
 export function undoParameters(run: Run, names: readonly RolledOutName[]): void {
   const previous: Images = run.record.previousImages
   run.undo.add(async (session) => {
-    await writeImageParameters(session, previous, names, session.signal)
+    const held = await runningImages(session, session.signal).catch((error: unknown) => {
+      throw session.signal.aborted ? session.signal.reason : refusalOf(error)
+    })
+    const other = names.filter((name) => held[name] !== (previous[name] ?? NOTHING_ROLLED_OUT))
+    await writeImageParameters(session, previous, other, session.signal)
     if (!names.includes(SCHEDULED) || previous[SCHEDULED] === undefined) return
     if ((await describe(session, "neo", session.signal)) !== undefined) await takeOverImage(stackOptions(run, session))
   })

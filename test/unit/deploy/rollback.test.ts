@@ -16,6 +16,7 @@ const record = (commit: string, image: string, outcome: Outcome = "succeeded", c
 })
 const runs = (image: string, to?: string) => ({
   images: { user_metadata: image },
+  services: { user_metadata: image },
   functionVersion: "1",
   to,
   stage: "development",
@@ -38,6 +39,21 @@ describe("a rollback", () => {
       { ...record("a", "x"), functionVersion: "7" },
     ]
     expect(targetOf(records, runs("x")).functionVersion).to.equal("7")
+  })
+
+  it("leads to the release that the parameters tell of, where services run something else", () => {
+    const records = [record("b", "y", "succeeded", "rollback"), record("c", "z"), record("b", "y"), record("a", "x")]
+    for (const image of ["z", "w"]) {
+      expect(targetOf(records, { ...runs("y"), services: { user_metadata: image } }).commit[0]).to.equal("b")
+    }
+  })
+
+  it("refuses digits that two commits begin with", () => {
+    const records = [record("a", "z"), { ...record("a", "x"), commit: `${"a".repeat(39)}b` }]
+    expect(() => targetOf(records, runs("z", "aaaaaaa")))
+      .to.throw(/^--to=aaaaaaa is a{40} as well as a{39}b; give more/)
+      .with.property("exitCode", 64 satisfies Refusal["exitCode"])
+    expect(targetOf(records, runs("z", `${"a".repeat(39)}b`)).images).to.deep.equal({ user_metadata: "x" })
   })
 
   it("leads to a commit that is asked for, where its release succeeded", () => {

@@ -45,19 +45,22 @@ export async function rollOut(
   const rollouts = prepared
     .filter(({ what }) => what !== "unchanged")
     .map((one) => ({ ...one, rollout: new ServiceRollout(one.plan, one.service, surroundings) }))
-  await Promise.all(
+  // All of them, before a stop is heeded: one that is still on its way would come after what takes it back.
+  const begun = await Promise.allSettled(
     rollouts.map(async ({ what, rollout, plan }) => {
       rollout.begin()
       if (what === "adopted") return
       try {
         // One whose answer was lost may have been taken: told again, ECS begins no second deployment of the same revision.
-        rollout.adopt(await patiently(() => update(session, plan, signal), clock, signal))
+        rollout.adopt(await patiently(() => update(session, plan), clock, signal))
       } catch (error) {
         signal.throwIfAborted()
         rollout.refused(error)
       }
     }),
   )
+  const stopped = begun.find((one) => one.status === "rejected")
+  if (stopped !== undefined) throw stopped.reason
   await watchServices(
     rollouts.map(({ rollout }) => rollout),
     { session, cluster, clock, signal, watch },
@@ -126,10 +129,11 @@ async function prepare(
 }
 
 /** The task definition and nothing else: counts, tags, network and the rest stay as they are. */
-async function update(session: Session, { cluster, service, to }: ServicePlan, signal: AbortSignal): Promise<Service> {
+async function update(session: Session, { cluster, service, to }: ServicePlan): Promise<Service> {
   const { service: updated = {} } = await session.aws
     .client(ECSClient)
-    .send(new UpdateServiceCommand({ cluster, service, taskDefinition: to }), { abortSignal: signal })
+    // Not taken back by a stop: it may have been heard.
+    .send(new UpdateServiceCommand({ cluster, service, taskDefinition: to }))
   return updated
 }
 

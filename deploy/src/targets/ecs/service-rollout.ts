@@ -1,7 +1,7 @@
 /** One service on its way to a task definition, or back to the one before: what was seen decides what comes next. */
 import { type Deployment, ECSClient, type Service, UpdateServiceCommand } from "@aws-sdk/client-ecs"
 import { type Clock, secondsSince } from "../../clock.ts"
-import { refusalOf } from "../../refusal.ts"
+import { EXIT, Refusal, refusalOf } from "../../refusal.ts"
 import type { Session } from "../../session.ts"
 import { isTransient } from "../../transient.ts"
 import type { Phase, RolledOut, Watch } from "../rolling.ts"
@@ -236,6 +236,9 @@ export class ServiceRollout {
     } catch (error) {
       signal.throwIfAborted()
       // Asked for again after the grace.
+      const refusal = refusalOf(error)
+      // Whoever has new credentials can take it back yet.
+      if (refusal instanceof Refusal && refusal.exitCode === EXIT.credentials) throw refusal
       if (isTransient(error)) this.#tell("rolling back", `ECS does not take the way back yet: ${textOf(error)}`)
       else this.#end("failed", this.#andThen(`ECS refuses the way back to ${taskDefinition}: ${textOf(error)}`))
     }
