@@ -70,7 +70,8 @@ export class AwsProxy {
   }
 
   static async open(target: string): Promise<AwsProxy> {
-    const server = createServer()
+    // An engine's tunnel does not tell a container that an idle connection was closed: a call on it would get no answer.
+    const server = createServer({ keepAliveTimeout: 0 })
     await once(server.listen(0, "127.0.0.1"), "listening")
     return new AwsProxy(server, target)
   }

@@ -89,8 +89,7 @@ export class Deployable {
     this.assembly = made.assembly
     this.#server = server
     server.on("request", (request, response) => {
-      this.asked.push({ url: request.url ?? "", headers: request.headers })
-      const { status, type, body } = this.smoke(request.url ?? "") ?? UNAUTHENTICATED
+      const { status, type, body } = this.#serve(request.url ?? "", request.headers)
       response.writeHead(status, { "content-type": type })
       response.end(body)
     })
@@ -121,6 +120,17 @@ export class Deployable {
     await this.proxy.close()
     await this.ministack.close()
     rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  /** Services answer at the emulator's own address too, for a program that reaches no other. */
+  serveAtProxy(): void {
+    const paths = new Set<string>(SERVICES.map((service) => this.stage.services[service].path))
+    this.proxy.on(undefined, ({ path, headers }) => (paths.has(path) ? this.#serve(path, headers) : undefined))
+  }
+
+  #serve(path: string, headers: IncomingMessage["headers"]): SmokeAnswer {
+    this.asked.push({ url: path, headers })
+    return this.smoke(path) ?? UNAUTHENTICATED
   }
 
   file(name: string): string {
