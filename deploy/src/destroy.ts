@@ -11,7 +11,7 @@ import { writeImageParameters } from "./apply/image-parameters.ts"
 import { LOCK_FLAGS, settingsOf } from "./apply/settings.ts"
 import type { Command } from "./command.ts"
 import { runningImages } from "./images.ts"
-import { EXIT, Refusal, refusalOf } from "./refusal.ts"
+import { answered, EXIT, Refusal } from "./refusal.ts"
 import type { Session } from "./session.ts"
 import { describe, isMoving, resources, template } from "./stacks.ts"
 
@@ -64,18 +64,21 @@ async function destroyed(change: Changing) {
   const remains: Remains[] = []
   const order = STACKS.filter((name) => name !== STAYS).reverse()
   for (const name of order) {
-    const stack = await asked(session, describe(session, name, session.signal))
+    const stack = await answered(describe(session, name, session.signal), session.signal)
     if (stack !== undefined && isMoving(stack)) {
       throw new Refusal(EXIT.busy, `${stack.StackName} is in ${stack.StackStatus}; try again after that`)
     }
   }
-  for (const { id } of (await asked(session, releases.newest(20, session.signal))).filter(
+  for (const { id } of (await answered(releases.newest(20, session.signal), session.signal)).filter(
     ({ outcome }) => outcome === "running",
   )) {
-    await asked(session, releases.end(id, { outcome: "failed", reason: "the stage was destroyed" }, session.signal))
+    await answered(
+      releases.end(id, { outcome: "failed", reason: "the stage was destroyed" }, session.signal),
+      session.signal,
+    )
   }
   for (const name of order) {
-    const stack = await asked(session, describe(session, name, session.signal))
+    const stack = await answered(describe(session, name, session.signal), session.signal)
     if (stack !== undefined) {
       const one = { name, stackName: stackName(session.stage.name, name), id: stack.StackId ?? "" }
       remains.push(...(await deleteButData(options, one)))
@@ -101,15 +104,14 @@ async function deleteButData(
     return []
   } catch (error) {
     if (!(error instanceof Refusal) || error.exitCode !== EXIT.stuck) throw error
-    const failed = (await asked(session, resources(session, one.name, session.signal))).filter(
+    const failed = (await answered(resources(session, one.name, session.signal), session.signal)).filter(
       ({ ResourceStatus }) => ResourceStatus === "DELETE_FAILED",
     )
     if (failed.length === 0 || !failed.every(({ ResourceType = "" }) => HOLDS_DATA.has(ResourceType))) throw error
     display.say(`${one.stackName}: ${failed.map(({ PhysicalResourceId }) => PhysicalResourceId).join(", ")} is left`)
     const token = `${TOKEN_PREFIX}-${randomUUID()}`
     const started = performance.now()
-    await asked(
-      session,
+    await answered(
       session.aws.client(CloudFormationClient).send(
         new DeleteStackCommand({
           StackName: one.id,
@@ -117,6 +119,7 @@ async function deleteButData(
           RetainResources: failed.map(({ LogicalResourceId = "" }) => LogicalResourceId),
         }),
       ),
+      session.signal,
     )
     const { ending, reason } = await watched(options, { ...one, token, started })
     if (ending !== "DELETE_COMPLETE") throw new Refusal(EXIT.stuck, `${one.stackName} (${ending}): ${reason}`)
@@ -129,7 +132,7 @@ async function deleteButData(
 }
 
 async function held(session: Session) {
-  const running = await asked(session, runningImages(session, session.signal))
+  const running = await answered(runningImages(session, session.signal), session.signal)
   return ROLLED_OUT.filter((name) => running[name] !== undefined)
 }
 
@@ -138,7 +141,7 @@ async function delivery(
   session: Session,
 ): Promise<{ readonly protectedBy: Remains[]; readonly monthly: number | undefined }> {
   const { stage } = session
-  const body = await asked(session, template(session, STAYS, session.signal))
+  const body = await answered(template(session, STAYS, session.signal), session.signal)
   if (body === undefined) return { protectedBy: [], monthly: undefined }
   const none = { Resources: {} }
   const templates = Object.fromEntries(STACKS.map((name) => [name, name === STAYS ? body : none]))
@@ -168,10 +171,4 @@ function text(deleted: readonly string[], remains: readonly Remains[], monthly: 
     ...(remains.length === 0 ? ["nothing remains"] : [`remains${cost}:`]),
     ...remains.map(({ what, why, todo }) => `  ${what}: ${why}\n    → ${todo}`),
   ].join("\n")
-}
-
-async function asked<Answer>({ signal }: Session, answer: Promise<Answer>): Promise<Answer> {
-  return await answer.catch((error: unknown) => {
-    throw signal.aborted ? signal.reason : refusalOf(error)
-  })
 }

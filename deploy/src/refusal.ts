@@ -94,3 +94,14 @@ export function troubleOf(error: unknown): string {
 function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, " ").trim()
 }
+
+/**
+ * What AWS answers.
+ *
+ * @throws Refusal AWS could not be asked, or refused; what `signal` was aborted with, where it was
+ */
+export async function answered<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+  return await answer.catch((error: unknown) => {
+    throw signal.aborted ? signal.reason : refusalOf(error)
+  })
+}

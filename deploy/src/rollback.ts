@@ -10,9 +10,8 @@ import { RELEASE_FLAGS, settingsOf } from "./apply/settings.ts"
 import { functionVersionOf, standingUnits } from "./apply/units.ts"
 import type { Command } from "./command.ts"
 import { runningImages } from "./images.ts"
-import { EXIT, Refusal, refusalOf } from "./refusal.ts"
+import { answered, EXIT, Refusal } from "./refusal.ts"
 import type { Release } from "./releases.ts"
-import type { Session } from "./session.ts"
 import { TARGETS } from "./targets/targets.ts"
 
 /** Records that are looked through, the newest first. */
@@ -63,14 +62,14 @@ async function rolledBack(
   told: (report: ReleaseReport) => Promise<void>,
 ): Promise<void> {
   const { session, display, releases } = change
-  const [running, units, standing, records] = await refused(
-    session,
+  const [running, units, standing, records] = await answered(
     Promise.all([
       runningImages(session, session.signal),
       Promise.all(TARGETS.map((target) => target.units(session, session.signal))).then((all) => all.flat()),
       standingUnits(session, session.signal),
       releases.newest(LOOKED_AT, session.signal),
     ]),
+    session.signal,
   )
   const previousImages: Images = Object.fromEntries(
     ROLLED_OUT.flatMap((name) => {
@@ -163,10 +162,4 @@ export function targetOf(records: readonly Release[], { images, services, functi
   const found = good.slice(good.findIndex(runs) + 1).find((one) => !runs(one))
   if (found !== undefined) return found
   throw new Refusal(EXIT.noStack, `there is no good release before the one that runs; ${history}`)
-}
-
-async function refused<Answer>({ signal }: Session, answer: Promise<Answer>): Promise<Answer> {
-  return await answer.catch((error: unknown) => {
-    throw signal.aborted ? signal.reason : refusalOf(error)
-  })
 }

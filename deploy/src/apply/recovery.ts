@@ -1,7 +1,7 @@
 /** A release whose process died, or could not go on: it is finished where it is as good as done, and taken back otherwise. */
 import { setTimeout as pause } from "node:timers/promises"
 import { STACKS } from "../../../infra/src/names.ts"
-import { EXIT, Refusal, refusalOf } from "../refusal.ts"
+import { answered, EXIT, Refusal } from "../refusal.ts"
 import type { Release } from "../releases.ts"
 import type { Session } from "../session.ts"
 import { describe, isMoving } from "../stacks.ts"
@@ -31,19 +31,19 @@ export interface Recovered {
  */
 export async function recover(change: Changing): Promise<Recovered | undefined> {
   const { releases, session, display } = change
-  const left = (await asked(session, releases.newest(LOOKED_AT, session.signal))).filter(
+  const left = (await answered(releases.newest(LOOKED_AT, session.signal), session.signal)).filter(
     ({ outcome }) => outcome === "running",
   )
   const [newest, ...older] = left
   if (newest === undefined) return undefined
   for (const { id } of older) {
     const reason = `${DIED}, and a later release began`
-    await asked(session, releases.end(id, { outcome: "failed", reason }, session.signal))
+    await answered(releases.end(id, { outcome: "failed", reason }, session.signal), session.signal)
   }
   display.say(`${unfinished(newest)}; it is finished or taken back first`)
   await settled(change)
   const recovered = await finishOrTakeBack(change, newest)
-  const ended = await asked(session, releases.get(newest.id, session.signal))
+  const ended = await answered(releases.get(newest.id, session.signal), session.signal)
   display.say(`release ${newest.id}: ${ended?.outcome}${ended?.reason === undefined ? "" : `: ${ended.reason}`}`)
   return recovered
 }
@@ -59,7 +59,7 @@ async function settled({ session, display, settings }: Changing): Promise<void> 
   for (const name of STACKS) {
     let told = false
     for (;;) {
-      const stack = await asked(session, describe(session, name, session.signal))
+      const stack = await answered(describe(session, name, session.signal), session.signal)
       if (stack === undefined || !isMoving(stack)) {
         if (!stack?.StackStatus?.endsWith("_FAILED")) break
         const what = `${stack.StackName} is in ${stack.StackStatus}`
@@ -102,17 +102,11 @@ async function finishOrTakeBack(change: Changing, record: Release): Promise<Reco
 /** Whether every unit runs what the release is of, with nothing under way. */
 async function runs(session: Session, { images }: Release): Promise<boolean> {
   const units = (
-    await Promise.all(TARGETS.map((target) => asked(session, target.units(session, session.signal))))
+    await Promise.all(TARGETS.map((target) => answered(target.units(session, session.signal), session.signal)))
   ).flat()
   return units.every((unit) => isStable(unit) && (unit.image === undefined || unit.image === images[unit.name]))
 }
 
 function isStable({ running, desired, rollouts }: Unit): boolean {
   return running === desired && rollouts.length === 1 && rollouts.every(({ state }) => !/PROGRESS|FAILED/i.test(state))
-}
-
-async function asked<Answer>({ signal }: Session, answer: Promise<Answer>): Promise<Answer> {
-  return await answer.catch((error: unknown) => {
-    throw signal.aborted ? signal.reason : refusalOf(error)
-  })
 }

@@ -1,5 +1,5 @@
 /** One release, from its record's beginning to its end: what is done is undone where it does not last. */
-import { EXIT, Refusal, refusalOf } from "../refusal.ts"
+import { answered, EXIT, Refusal, refusalOf } from "../refusal.ts"
 import type { Beginning, Ending, Release } from "../releases.ts"
 import type { Session } from "../session.ts"
 import type { Changing } from "./changing.ts"
@@ -77,9 +77,9 @@ export async function release(
   told: (report: ReleaseReport) => Promise<void>,
 ): Promise<void> {
   const { session, identity, lock, releases } = change
-  const record = await refused(
-    session.signal,
+  const record = await answered(
     releases.begin({ ...beginning, who: identity.arn, term: lock.record.term }, session.signal),
+    session.signal,
   )
   const run: Run = { change, record, report: reportOf(change, record), undo: new Undo() }
   const over = async () => {
@@ -199,10 +199,4 @@ function left(cause: Refusal, { id }: Release, code: number): Refusal {
 
 function late(seconds: number): Refusal {
   return new Refusal(EXIT.stuck, `it was not over after ${seconds} s`)
-}
-
-async function refused<Answer>(signal: AbortSignal, answer: Promise<Answer>): Promise<Answer> {
-  return await answer.catch((error: unknown) => {
-    throw signal.aborted ? signal.reason : refusalOf(error)
-  })
 }

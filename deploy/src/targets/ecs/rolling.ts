@@ -2,7 +2,7 @@
 import { clusterName } from "../../../../infra/src/names.ts"
 import { SERVICES } from "../../../../infra/src/stage.ts"
 import { type Clock, systemClock } from "../../clock.ts"
-import { refusalOf } from "../../refusal.ts"
+import { answered } from "../../refusal.ts"
 import type { Session } from "../../session.ts"
 import { lastOf } from "../log-lines.ts"
 import type { Rolling } from "../rolling.ts"
@@ -20,7 +20,7 @@ export function ecsRolling(clock: Clock = systemClock, services: readonly string
   const place = ({ stage }: Session) => ({ cluster: clusterName(stage.name, "platform"), clock })
   return {
     async standing(session, signal) {
-      const found = await refused(describeServices(session, place(session).cluster, services, signal), signal)
+      const found = await answered(describeServices(session, place(session).cluster, services, signal), signal)
       return services.flatMap((unit) => {
         const service = found.get(unit)
         return service === undefined ? [] : [{ target: TARGET, unit, from: standingRevision(service) }]
@@ -41,10 +41,10 @@ export function ecsRolling(clock: Clock = systemClock, services: readonly string
       return await rollBack(session, ours, place(session), options)
     },
     async logs(session, unit, lines, signal) {
-      return await refused(logs(session, services, unit, lines, signal), signal)
+      return await answered(logs(session, services, unit, lines, signal), signal)
     },
     async prune(session, keep, signal) {
-      return await refused(prune(session, services, keep, clock, signal), signal)
+      return await answered(prune(session, services, keep, clock, signal), signal)
     },
   }
 }
@@ -68,13 +68,4 @@ async function logs(
   const container = services.includes(unit) ? unit : (containersOf(definition)[0]?.name ?? "")
   const log = taskLogOf(definition, container)
   return log === undefined ? undefined : await lastOf(session, log, lines, signal)
-}
-
-async function refused<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-  try {
-    return await answer
-  } catch (error) {
-    signal.throwIfAborted()
-    throw refusalOf(error)
-  }
 }

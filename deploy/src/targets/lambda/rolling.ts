@@ -14,7 +14,7 @@ import {
 } from "@aws-sdk/client-lambda"
 import { functionName } from "../../../../infra/src/names.ts"
 import { type Clock, secondsSince, systemClock } from "../../clock.ts"
-import { refusalOf, troubleOf } from "../../refusal.ts"
+import { answered, refusalOf, troubleOf } from "../../refusal.ts"
 import type { Session } from "../../session.ts"
 import { isTransient } from "../../transient.ts"
 import { lastOf } from "../log-lines.ts"
@@ -38,30 +38,30 @@ export function lambdaRolling(clock: Clock = systemClock): Rolling {
     async standing(session, signal) {
       const unit = functionName(session.stage.name)
       const client = session.aws.client(LambdaClient)
-      const there = await refused(
+      const there = await answered(
         client
           .send(new GetFunctionConfigurationCommand({ FunctionName: unit }), { abortSignal: signal })
           .catch(orAbsent),
         signal,
       )
       if (there === undefined) return []
-      return [{ target: TARGET, unit, from: (await refused(aliasOf(session, signal), signal))?.FunctionVersion }]
+      return [{ target: TARGET, unit, from: (await answered(aliasOf(session, signal), signal))?.FunctionVersion }]
     },
     async rollOut(session, { functionVersion }, options) {
-      const out = await refused(new FunctionRollout(session, clock, options).out(functionVersion), options.signal)
+      const out = await answered(new FunctionRollout(session, clock, options).out(functionVersion), options.signal)
       return out === undefined ? [] : [out]
     },
     async rollBack(session, units, options) {
       const unit = units.find(({ target }) => target === TARGET)
       if (unit === undefined) return []
-      return [await refused(new FunctionRollout(session, clock, options).back(unit.from), options.signal)]
+      return [await answered(new FunctionRollout(session, clock, options).back(unit.from), options.signal)]
     },
     async logs(session, unit, lines, signal) {
       if (unit !== functionName(session.stage.name)) return undefined
-      return await refused(lastOf(session, { group: `/aws/lambda/${unit}` }, lines, signal), signal)
+      return await answered(lastOf(session, { group: `/aws/lambda/${unit}` }, lines, signal), signal)
     },
     async prune(session, keep, signal) {
-      return await refused(prune(session, keep, signal), signal)
+      return await answered(prune(session, keep, signal), signal)
     },
   }
 }
@@ -363,13 +363,4 @@ function isChanged(error: unknown): boolean {
 
 function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : ""
-}
-
-async function refused<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-  try {
-    return await answer
-  } catch (error) {
-    signal.throwIfAborted()
-    throw refusalOf(error)
-  }
 }
