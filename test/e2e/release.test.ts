@@ -102,7 +102,7 @@ describeWith([daggerEngine, python], "a release through dagger call", function (
     for (const title of ["Stacks", "Database", "Rollout", "Smoke tests", "Images"]) {
       expect(stdout).to.contain(`\n## ${title}\n`)
     }
-    expect(stderr, "a person sees it go on").to.match(/ecs user_metadata {2}stable {2}1\/1 running/)
+    expect(stderr, "a person sees it go on").to.match(/ stack perigee-development-platform {2}stable /)
     expect(new Set(at.asked.map(({ url }) => url))).to.have.property("size", 3)
     await expectRuns("a")
     expect(await outcomes()).to.deep.equal(["deploy succeeded"])
@@ -130,7 +130,7 @@ describeWith([daggerEngine, python], "a release through dagger call", function (
     const { exitCode, stderr } = await deploy("b", `--approved-plan=${approved}`)
     expect(exitCode, stderr).to.equal(65)
     expect(endOf(stderr)).to.match(
-      /\ndeploy: the plan [0-9a-f]{12} was approved, and what would be deployed now is [0-9a-f]{12}; plan again\n/,
+      /^deploy: the plan [0-9a-f]{12} was approved, and what would be deployed now is [0-9a-f]{12}; plan again$/m,
     )
     for (const change of CHANGES) expect(at.proxy.actions()).to.not.include(change)
     expect(await at.releases()).to.have.length(3)
@@ -152,7 +152,7 @@ describeWith([daggerEngine, python], "a release through dagger call", function (
     expect(exitCode, stderr).to.equal(73)
     expect(stdout, "never a success").to.equal("")
     const end = endOf(stderr)
-    expect(end).to.match(/\ndeploy: user_metadata: .*exited with code 3.*; what ran before runs\n/)
+    expect(end).to.match(/^deploy: user_metadata: .*exited with code 3.*; what ran before runs$/m)
     expect(end)
       .to.contain("# deploy of development: rolled-back\n")
       .and.match(new RegExp(`no such role: ${MASKED}`))
