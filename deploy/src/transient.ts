@@ -27,3 +27,9 @@ export function isTransient(error: unknown): boolean {
   // Of node:http, such as ECONNRESET; the SDK's own errors have none.
   return typeof code === "string" && /^(E[A-Z]+|UND_ERR_\w+)$/.test(code) && code !== "ERR_INVALID_URL"
 }
+
+/** Whether what was asked may have been done all the same: AWS said neither yes nor no. */
+export function isUnanswered(error: unknown): boolean {
+  if (!isTransient(error) || !(error instanceof Error) || THROTTLED.has(error.name)) return false
+  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== 429
+}

@@ -16,6 +16,7 @@ import { EXIT, Refusal, refusalOf } from "../refusal.ts"
 import type { Session } from "../session.ts"
 import { StackUpdates, type Updated } from "../stack-update.ts"
 import { described } from "../stacks.ts"
+import { isUnanswered } from "../transient.ts"
 import type { Display } from "./display.ts"
 import { LeftRunning } from "./left-running.ts"
 
@@ -156,8 +157,11 @@ async function execute(
       ),
     )
   } catch (error) {
+    const cause = error instanceof Error ? (error.cause ?? error) : error
+    // It may have been heard: nobody can tell before the stack does.
+    if (isUnanswered(cause)) throw LeftRunning.because(error, stackName)
     // The SDK's second attempt, where the answer to the first was lost.
-    if (!(error instanceof Error && isBegun(error.cause ?? error))) throw error
+    if (!isBegun(cause)) throw error
   }
   const { ending, reason } = await watched(options, { name, stackName, id, token, started })
   if (ending === wanted) {

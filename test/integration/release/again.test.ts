@@ -4,11 +4,13 @@ import { DescribeTaskDefinitionCommand, ECSClient } from "@aws-sdk/client-ecs"
 import { expect } from "chai"
 import { deploy } from "../../../deploy/src/deploy.ts"
 import { destroy } from "../../../deploy/src/destroy.ts"
+import type { Plan } from "../../../deploy/src/plan/plan.ts"
 import { Refusal } from "../../../deploy/src/refusal.ts"
 import { rollback } from "../../../deploy/src/rollback.ts"
 import { oneOffFamily } from "../../../deploy/src/targets/ecs/run-task.ts"
 import { imageParameter, stackName } from "../../../infra/src/names.ts"
 import { SERVICES } from "../../../infra/src/stage.ts"
+import { lostAnswer } from "../../support/aws-faults.ts"
 import { Deployable } from "../../support/deploy/deployable.ts"
 import { settings } from "../../support/deploy/standing.ts"
 import { describeWith } from "../../support/needs.ts"
@@ -123,6 +125,24 @@ describeWith([python], "a release, once more", function () {
     expect(back.code, back.text).to.equal(0)
     expect(await outcomes(1)).to.deep.equal(["rollback 4 succeeded"])
     await expectRuns("c")
+  })
+
+  it("that hears no answer to a change set, which goes on, says so and is left to the next one, that waits for it", async () => {
+    const moved = [
+      ...at.deployArgs("d", "6").filter((one) => !one.startsWith("--auto-approve")),
+      "--parameters=EgressZone=b",
+    ]
+    const planned = await at.run([...moved.filter((one) => !/^--commit/.test(one)), "--json"].with(0, "plan"))
+    const { digest } = JSON.parse(planned.stdout) as Plan
+    at.proxy.on("cloudformation:ExecuteChangeSet", lostAnswer)
+    const { code, text } = await at.inProcess(deploy, [...moved, `--approve=${digest}`])
+    at.proxy.off()
+    expect(code, text).to.equal(69)
+    expect(text).to.match(/CloudFormation goes on with perigee-development-network; the release \S+ is left unfinished/)
+    expect(await outcomes(1)).to.deep.equal(["deploy 6 running"])
+    const next = await at.inProcess(deploy, at.deployArgs("d", "7"))
+    expect(next.code, next.text).to.equal(0)
+    expect(await outcomes(2)).to.deep.equal(["deploy 7 succeeded", "deploy 6 failed"])
   })
 
   it("that may not write the image parameters is taken back: services don't wait for somebody's rights", async () => {
