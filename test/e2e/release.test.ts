@@ -102,7 +102,7 @@ describeWith([daggerEngine, python], "a release through dagger call", function (
     for (const title of ["Stacks", "Database", "Rollout", "Smoke tests", "Images"]) {
       expect(stdout).to.contain(`\n## ${title}\n`)
     }
-    expect(stderr, "a person sees it go on").to.match(/ stack perigee-development-platform {2}stable /)
+    expect(stderr, "a person sees it go on").to.match(/ stack platform {2}stable {2}CREATE_COMPLETE /)
     expect(new Set(at.asked.map(({ url }) => url))).to.have.property("size", 3)
     await expectRuns("a")
     expect(await outcomes()).to.deep.equal(["deploy succeeded"])
