@@ -15,6 +15,7 @@ import { Deployable } from "../../support/deploy/deployable.ts"
 import { settings } from "../../support/deploy/standing.ts"
 import { describeWith } from "../../support/needs.ts"
 import { python } from "../../support/python.ts"
+import { StackOutcomes } from "../../support/stack-outcomes.ts"
 
 describeWith([python], "a release, once more", function () {
   this.timeout(120_000)
@@ -262,5 +263,24 @@ describeWith([python], "a release, once more", function () {
     expect(second.code, second.text).to.equal(0)
     expect(await at.parameters()).to.equal("––––")
     expect(second.text).to.match(/^deleted: /)
+  })
+
+  it("whose first deploy could not make a stack, makes it anew, and every stack behind it", async () => {
+    const reason = "there is no room for another instance"
+    new StackOutcomes(at.proxy, settings(at.account)).fail(stackName(at.stage.name, "data"), {
+      resource: "Database",
+      type: "AWS::RDS::DBInstance",
+      reason,
+    })
+    const first = await at.inProcess(deploy, at.deployArgs("a", "e"))
+    expect(first.code, first.text).to.equal(73)
+    expect(first.text).to.match(
+      new RegExp(`^perigee-development-data could not be made, and CloudFormation took it back: .*${reason}`),
+    )
+    expect(await outcomes(1)).to.deep.equal(["deploy e failed"])
+    expect(await at.parameters()).to.equal("––––")
+    const second = await at.inProcess(deploy, at.deployArgs("b", "f"))
+    expect(second.code, second.text).to.equal(0)
+    await expectRuns("b")
   })
 })
