@@ -27,6 +27,8 @@ const TERMINAL: Terminal = {
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 
 process.exitCode = await main(process.argv.slice(2))
+// An answer that a library still waits for keeps nobody.
+setTimeout(() => process.exit(), 1_000).unref()
 
 async function main(argv: readonly string[]): Promise<number> {
   const stopped = new AbortController()

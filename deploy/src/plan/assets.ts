@@ -7,6 +7,9 @@ import { EXIT, Refusal, refusalOf } from "../refusal.ts"
 import type { Session } from "../session.ts"
 import { placed } from "./cloudformation.ts"
 
+/** The toolkit's clients wait for an answer for as long as it takes; a stage's assets are a few megabytes. */
+const LONGEST_MS = 10 * 60_000
+
 /**
  * What is there already is not written again: an asset's name is its content.
  *
@@ -32,9 +35,17 @@ export async function publishAssets(
   })
   try {
     const source = await toolkit.fromAssemblyDirectory(assembly)
-    await toolkit.publishAssets(source, {
-      stacks: { strategy: StackSelectionStrategy.PATTERN_MUST_MATCH, patterns: [...stacks] },
+    const stop = AbortSignal.any([session.signal, AbortSignal.timeout(LONGEST_MS)])
+    const stopped = new Promise<never>((_, reject) => {
+      stop.addEventListener("abort", () => reject(new Error(`the bucket was silent for ${LONGEST_MS / 60_000} min`)))
+      if (stop.aborted) reject(stop.reason)
     })
+    await Promise.race([
+      toolkit.publishAssets(source, {
+        stacks: { strategy: StackSelectionStrategy.PATTERN_MUST_MATCH, patterns: [...stacks] },
+      }),
+      stopped,
+    ])
   } catch (error) {
     session.signal.throwIfAborted()
     const refusal = (await deniedRole(session, assembly, account, stacks)) ?? refusalIn(error)

@@ -245,6 +245,25 @@ describeWith([python], "deploy plan, on an emulator of AWS", function () {
       expect(await changeSets()).to.deep.equal(before)
     })
 
+    it("stops at once when it is told to, while the bucket is silent", async () => {
+      changed("silent", "data", (resources) => {
+        const [id] = Object.keys(resources).filter((one) => resources[one].Type === "AWS::RDS::DBInstance")
+        resources[id as string].Properties.BackupRetentionPeriod = 3
+      })
+      const running = execa(
+        process.execPath,
+        [join(ROOT, "deploy/src/main.ts"), "plan", "--stage=development", `--assembly=${assembly("silent")}`],
+        { extendEnv: false, env: environmentOf({ ...account, endpoint: aws.url }), reject: false, stdin: "ignore" },
+      )
+      intercept = ({ action }) => {
+        if (action !== "s3:PutObject") return undefined
+        running.kill("SIGINT")
+        return "silence"
+      }
+      const { exitCode, stderr } = await running
+      expect([exitCode, stderr.split("\n").at(-1)]).to.deep.equal([130, "deploy: stopped by SIGINT"])
+    })
+
     it("sees what a rollout left in the image parameters, which its own digest is of", async () => {
       const ssm = new SSMClient(clientOf(account))
       for (const name of ROLLED_OUT) {
