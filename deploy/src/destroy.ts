@@ -1,4 +1,5 @@
 /** `destroy`: the stage's stacks go, the last made first, but the delivery stack; and never one of a protected stage. */
+
 import { randomUUID } from "node:crypto"
 import { CloudFormationClient, DeleteStackCommand } from "@aws-sdk/client-cloudformation"
 import { monthlyCost } from "../../infra/src/cost/monthly-cost.ts"
@@ -9,6 +10,7 @@ import { deleteStack, type StackOptions, TOKEN_PREFIX, watched } from "./apply/c
 import { type Changing, changing } from "./apply/changing.ts"
 import { writeImageParameters } from "./apply/image-parameters.ts"
 import { LOCK_FLAGS, settingsOf } from "./apply/settings.ts"
+import { systemClock } from "./clock.ts"
 import type { Command } from "./command.ts"
 import { runningImages } from "./images.ts"
 import { answered, EXIT, Refusal } from "./refusal.ts"
@@ -110,7 +112,7 @@ async function deleteButData(
     if (failed.length === 0 || !failed.every(({ ResourceType = "" }) => HOLDS_DATA.has(ResourceType))) throw error
     display.say(`${one.stackName}: ${failed.map(({ PhysicalResourceId }) => PhysicalResourceId).join(", ")} is left`)
     const token = `${TOKEN_PREFIX}-${randomUUID()}`
-    const started = performance.now()
+    const started = systemClock.now()
     await answered(
       session.aws.client(CloudFormationClient).send(
         new DeleteStackCommand({

@@ -7,6 +7,7 @@ import {
   type StackEvent,
   UpdateTerminationProtectionCommand,
 } from "@aws-sdk/client-cloudformation"
+import { secondsSince, systemClock } from "../clock.ts"
 import { publishAssets } from "../plan/assets.ts"
 import { type ChangeSet, changeSet, deleteChangeSet } from "../plan/cloudformation.ts"
 import type { Prepared } from "../plan/command.ts"
@@ -64,7 +65,7 @@ export async function executeStacks(
   for (const stack of planned) {
     options.session.signal.throwIfAborted()
     await before(stack)
-    const started = performance.now()
+    const started = systemClock.now()
     const there = deployed.find(({ name }) => name === stack.name)
     const kept = plan.stacks.find(({ name }) => name === stack.name)?.changeSet
     let did: StackOutcome["did"] = "unchanged"
@@ -83,7 +84,7 @@ export async function executeStacks(
       await protect(options.session, stack.stackName, stack.terminationProtection)
       if (did === "unchanged") did = "changed"
     }
-    told({ name: stack.name, stackName: stack.stackName, did, seconds: secondsSince(started) })
+    told({ name: stack.name, stackName: stack.stackName, did, seconds: secondsSince(systemClock, started) })
   }
 }
 
@@ -143,7 +144,7 @@ async function execute(
   const stack = await asked(() => described(client, stackName, session.signal))
   const id = stack?.StackId ?? stackName
   const token = `${TOKEN_PREFIX}-${randomUUID()}`
-  const started = performance.now()
+  const started = systemClock.now()
   try {
     await asked(() =>
       client.send(
@@ -198,7 +199,7 @@ export async function watched(
     display.watch({
       ...unit,
       phase: back ? "rolling back" : "waiting",
-      seconds: secondsSince(started),
+      seconds: secondsSince(systemClock, started),
       message: `${LogicalResourceId} ${ResourceStatus}${told}`,
     })
   }
@@ -206,7 +207,12 @@ export async function watched(
     const updates = new StackUpdates(session.aws.client(CloudFormationClient), id)
     const { ending, reason } = await updates.watch({ id }, token, { pollMs, signal: session.signal, onEvent })
     const phase = !ending.endsWith("_COMPLETE") ? "failed" : /ROLLBACK/.test(ending) ? "back" : "stable"
-    display.watch({ ...unit, phase, seconds: secondsSince(started), message: reason === "" ? ending : reason })
+    display.watch({
+      ...unit,
+      phase,
+      seconds: secondsSince(systemClock, started),
+      message: reason === "" ? ending : reason,
+    })
     return { ending, reason }
   } catch (error) {
     throw LeftRunning.because(session.signal.aborted ? session.signal.reason : error, stackName)
@@ -219,7 +225,7 @@ export async function deleteStack(
   { name, stackName, id }: Pick<Operation, "name" | "stackName" | "id">,
 ): Promise<void> {
   const token = `${TOKEN_PREFIX}-${randomUUID()}`
-  const started = performance.now()
+  const started = systemClock.now()
   const client = options.session.aws.client(CloudFormationClient)
   await asked(() => client.send(new DeleteStackCommand({ StackName: id, ClientRequestToken: token })))
   const { ending, reason } = await watched(options, { name, stackName, id, token, started })
@@ -258,8 +264,4 @@ async function asked<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
   } catch (error) {
     throw refusalOf(error)
   }
-}
-
-function secondsSince(started: number): number {
-  return Math.round((performance.now() - started) / 100) / 10
 }

@@ -1,6 +1,8 @@
 /** The scheduled fetch takes over its image: its stack is updated as it is, and reads the parameter again. */
+
 import { CloudFormationClient } from "@aws-sdk/client-cloudformation"
 import { imageParameter, type RolledOutName, stackName } from "../../../infra/src/names.ts"
+import { systemClock } from "../clock.ts"
 import { refusalOf } from "../refusal.ts"
 import type { Session } from "../session.ts"
 import { StackUpdates } from "../stack-update.ts"
@@ -27,7 +29,7 @@ export async function takeOverImage(options: StackOptions): Promise<void> {
   const name = stackName(session.stage.name, STACK)
   const updates = new StackUpdates(session.aws.client(CloudFormationClient), name)
   const stack = await updates.describe(session.signal)
-  const started = performance.now()
+  const started = systemClock.now()
   const token = await updates.again(stack, TOKEN_PREFIX)
   // It has it already.
   if (token === undefined) return

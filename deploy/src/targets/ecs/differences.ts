@@ -10,7 +10,7 @@ import type { Planned, UnitDifference } from "../target.ts"
 import { services } from "./services.ts"
 import { TASK_DEFINITION } from "./task-definition-changes.ts"
 import { fields, taskDefinitionDifferences } from "./task-definition-differences.ts"
-import { type Registered, registered, revisionOf, TASK_STACKS, taskDefinition } from "./task-definitions.ts"
+import { familyOf, type Registered, registered, revisionOf, TASK_STACKS, taskDefinition } from "./task-definitions.ts"
 import { accountOf, resolve } from "./template-values.ts"
 
 interface Template {
@@ -118,8 +118,4 @@ function asText(value: unknown, key = ""): unknown {
       return [lower, asText(inner, lower)]
     }),
   )
-}
-
-function familyOf(arn: string): string {
-  return revisionOf(arn).replace(/:\d+$/, "")
 }

@@ -9,7 +9,7 @@ import {
 import { clusterName } from "../../../../infra/src/names.ts"
 import type { Clock } from "../../clock.ts"
 import type { Session } from "../../session.ts"
-import { registered, revisionOf } from "./task-definitions.ts"
+import { familyOf, registered, revisionOf } from "./task-definitions.ts"
 import { describeServices } from "./watch-services.ts"
 
 /** Milliseconds between two, well below the rate that ECS allows for changes of task definitions. */
@@ -78,10 +78,6 @@ async function inUse(session: Session, services: readonly string[], signal: Abor
     }
   }
   return arns.flatMap((arn) => (arn === undefined ? [] : [revisionOf(arn)]))
-}
-
-function familyOf(revision: string): string {
-  return revision.replace(/:\d+$/, "")
 }
 
 function numberOf(revision: string): number {

@@ -11,7 +11,7 @@ import { containersOf, describeExactly } from "./exact-task-definition.ts"
 import { prune } from "./prune.ts"
 import { rollBack, rollOut } from "./roll-out.ts"
 import { TARGET } from "./service-rollout.ts"
-import { registered, revisionOf } from "./task-definitions.ts"
+import { familyOf, registered } from "./task-definitions.ts"
 import { taskLogOf } from "./task-log.ts"
 import { describeServices } from "./watch-services.ts"
 
@@ -60,9 +60,7 @@ async function logs(
   const { stage } = session
   const running = services.includes(unit)
     ? (await describeServices(session, clusterName(stage.name, "platform"), [unit], signal)).get(unit)?.taskDefinition
-    : (await registered(session, signal)).find(
-        ({ arn }) => revisionOf(arn).replace(/:\d+$/, "") === `perigee-${stage.name}-${unit}`,
-      )?.arn
+    : (await registered(session, signal)).find(({ arn }) => familyOf(arn) === `perigee-${stage.name}-${unit}`)?.arn
   if (running === undefined) return undefined
   const { definition } = await describeExactly(session, running, signal)
   const container = services.includes(unit) ? unit : (containersOf(definition)[0]?.name ?? "")

@@ -21,7 +21,7 @@ import type { Phase, Watch } from "../rolling.ts"
 import { containersOf, describeExactly, registerExactly, withImage } from "./exact-task-definition.ts"
 import { TARGET } from "./service-rollout.ts"
 import { causeOf, linesOf, taskId } from "./stopped-tasks.ts"
-import { registered, revisionOf } from "./task-definitions.ts"
+import { familyOf, registered, revisionOf } from "./task-definitions.ts"
 import { lastLines, taskLogOf } from "./task-log.ts"
 
 /** The services' own (FlightsService). */
@@ -79,7 +79,7 @@ export async function runOnce(
     watch({ target: TARGET, unit: family, phase, seconds: secondsSince(clock, started), message })
   try {
     const known = await registered(session, signal)
-    const arn = known.find((one) => revisionOf(one.arn).replace(/:\d+$/, "") === family)?.arn
+    const arn = known.find((one) => familyOf(one.arn) === family)?.arn
     if (arn === undefined) {
       throw new Refusal(EXIT.noStack, `there is no task definition ${family}; deploy the stack data first`)
     }

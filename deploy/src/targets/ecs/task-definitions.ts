@@ -39,3 +39,8 @@ export async function taskDefinition({ aws }: Session, arn: string, signal: Abor
 export function revisionOf(arn: string): string {
   return arn.split("/").at(-1) ?? arn
 }
+
+/** @param arn an ARN, or `family:revision` */
+export function familyOf(arn: string): string {
+  return revisionOf(arn).replace(/:\d+$/, "")
+}
