@@ -2,12 +2,6 @@
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import {
-  type FunctionConfiguration,
-  GetAliasCommand,
-  GetFunctionConfigurationCommand,
-  LambdaClient,
-} from "@aws-sdk/client-lambda"
 import { functionName } from "../../../../infra/src/names.ts"
 import { type Check, failed, ok, unknown } from "../../check.ts"
 import { identityOf } from "../../identity.ts"
@@ -16,43 +10,16 @@ import type { Session } from "../../session.ts"
 import { resources } from "../../stacks.ts"
 import { assumable } from "../../trust-policy.ts"
 import type { Target, UnitDifference } from "../target.ts"
-import { ALIAS } from "./alias.ts"
+import { ALIAS, aliasOf, configurationOf } from "./alias.ts"
 import { lambdaRolling } from "./rolling.ts"
 
 const PRINCIPAL = "lambda.amazonaws.com"
 const FIRST = "it comes with the first deployment of the stack neo"
 
-/** @returns undefined where the function, or the version, is not there */
-async function configuration(
-  { aws, stage }: Session,
-  signal: AbortSignal,
-  Qualifier?: string,
-): Promise<FunctionConfiguration | undefined> {
-  const FunctionName = functionName(stage.name)
-  return await aws
-    .client(LambdaClient)
-    .send(new GetFunctionConfigurationCommand({ FunctionName, ...(Qualifier !== undefined && { Qualifier }) }), {
-      abortSignal: signal,
-    })
-    .catch(orAbsent)
-}
-
-async function alias({ aws, stage }: Session, signal: AbortSignal) {
-  return await aws
-    .client(LambdaClient)
-    .send(new GetAliasCommand({ FunctionName: functionName(stage.name), Name: ALIAS }), { abortSignal: signal })
-    .catch(orAbsent)
-}
-
-function orAbsent(error: unknown): undefined {
-  if (error instanceof Error && error.name === "ResourceNotFoundException") return undefined
-  throw error
-}
-
 const role: Check = {
   name: "role of the function",
   async findings(session, signal) {
-    const [{ account }, found] = await Promise.all([identityOf(session, signal), configuration(session, signal)])
+    const [{ account }, found] = await Promise.all([identityOf(session, signal), configurationOf(session, signal)])
     if (found?.Role === undefined) return [unknown("role of the function: it is not deployed yet", FIRST)]
     return [await assumable(session, found.Role, PRINCIPAL, account, signal)]
   },
@@ -61,7 +28,7 @@ const role: Check = {
 const secret: Check = {
   name: "secret of the function",
   async findings(session, signal) {
-    const [found, made] = await Promise.all([configuration(session, signal), resources(session, "neo", signal)])
+    const [found, made] = await Promise.all([configurationOf(session, signal), resources(session, "neo", signal)])
     // The function's environment names it too, but is encrypted with a key that nobody else needs.
     const secretArn = made.find(
       ({ ResourceType }) => ResourceType === "AWS::SecretsManager::Secret",
@@ -75,7 +42,7 @@ const secret: Check = {
 const state: Check = {
   name: "state of the function",
   async findings(session, signal) {
-    const found = await configuration(session, signal)
+    const found = await configurationOf(session, signal)
     if (found === undefined) return [ok("the function: no update runs, there is none yet")]
     const { State: current, LastUpdateStatus: update, LastUpdateStatusReason: why, StateReason: reason } = found
     if (update === "InProgress" || current === "Pending")
@@ -95,8 +62,8 @@ async function differences(
   signal: AbortSignal,
 ): Promise<readonly UnitDifference[]> {
   const name = functionName(session.stage.name)
-  const [live, planned] = await Promise.all([alias(session, signal), plannedCode(assembly)])
-  const running = await configuration(session, signal, live?.FunctionVersion)
+  const [live, planned] = await Promise.all([aliasOf(session, signal), plannedCode(assembly)])
+  const running = await configurationOf(session, signal, live?.FunctionVersion)
   const code = running?.CodeSha256
   return [
     {
@@ -129,8 +96,8 @@ export const lambda: Target = {
   revisions: () => [],
   checks: [role, secret, state],
   async units(session, signal) {
-    const live = await alias(session, signal)
-    const found = await configuration(session, signal, live?.FunctionVersion)
+    const live = await aliasOf(session, signal)
+    const found = await configurationOf(session, signal, live?.FunctionVersion)
     if (found === undefined) return []
     const weights = Object.entries(live?.RoutingConfig?.AdditionalVersionWeights ?? {})
     return [

@@ -4,7 +4,6 @@ import {
   CreateAliasCommand,
   DeleteAliasCommand,
   DeleteFunctionCommand,
-  GetAliasCommand,
   GetFunctionConfigurationCommand,
   LambdaClient,
   PublishVersionCommand,
@@ -19,7 +18,7 @@ import type { Session } from "../../session.ts"
 import { isTransient } from "../../transient.ts"
 import { lastOf } from "../log-lines.ts"
 import type { Phase, RolledOut, Rolling, RollingOptions } from "../rolling.ts"
-import { ALIAS } from "./alias.ts"
+import { ALIAS, aliasOf, configurationOf, orAbsent } from "./alias.ts"
 import { probe } from "./probe.ts"
 
 export const TARGET = "lambda"
@@ -37,14 +36,7 @@ export function lambdaRolling(clock: Clock = systemClock): Rolling {
   return {
     async standing(session, signal) {
       const unit = functionName(session.stage.name)
-      const client = session.aws.client(LambdaClient)
-      const there = await answered(
-        client
-          .send(new GetFunctionConfigurationCommand({ FunctionName: unit }), { abortSignal: signal })
-          .catch(orAbsent),
-        signal,
-      )
-      if (there === undefined) return []
+      if ((await answered(configurationOf(session, signal), signal)) === undefined) return []
       return [{ target: TARGET, unit, from: (await answered(aliasOf(session, signal), signal))?.FunctionVersion }]
     },
     async rollOut(session, { functionVersion }, options) {
@@ -122,15 +114,7 @@ class FunctionRollout {
     const { signal, timeout } = this.#options
     const what = version === undefined ? "the function" : `version ${version}`
     for (;;) {
-      const found = await this.#client
-        .send(
-          new GetFunctionConfigurationCommand({
-            FunctionName: this.#name,
-            ...(version !== undefined && { Qualifier: version }),
-          }),
-          { abortSignal: signal },
-        )
-        .catch(orAbsent)
+      const found = await configurationOf(this.#session, signal, version)
       if (found === undefined) return version === undefined ? ABSENT : `there is no ${what}`
       const { State: state, StateReason: why, LastUpdateStatus: update, LastUpdateStatusReason: updateWhy } = found
       if (state === "Failed") return `${what} can't be started: ${why ?? "AWS tells no reason"}`
@@ -339,21 +323,9 @@ async function prune({ aws, stage }: Session, keep: number, signal: AbortSignal)
   return went
 }
 
-async function aliasOf({ aws, stage }: Session, signal: AbortSignal) {
-  return await aws
-    .client(LambdaClient)
-    .send(new GetAliasCommand({ FunctionName: functionName(stage.name), Name: ALIAS }), { abortSignal: signal })
-    .catch(orAbsent)
-}
-
 /** Versions that get a part of the calls beside the alias' own. */
 function weightsOf(alias: Pick<AliasConfiguration, "RoutingConfig"> | undefined): readonly string[] {
   return Object.keys(alias?.RoutingConfig?.AdditionalVersionWeights ?? {})
-}
-
-function orAbsent(error: unknown): undefined {
-  if (nameOf(error) === "ResourceNotFoundException") return undefined
-  throw error
 }
 
 /** Source: Lambda API reference, UpdateAlias, CreateAlias and PublishVersion, “Errors”. */
